@@ -1,0 +1,148 @@
+"""Who is asking, and what they have to work with: the first argument of every operation, relation and task."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from msgspec import Struct
+
+from septet.core.database import Isolation, Transaction
+from septet.core.errors import TooMany, Unauthenticated
+from septet.core.types import AccountId, SessionId
+
+if TYPE_CHECKING:
+    from septet.core.events import Event
+    from septet.core.limits import Limit, Standing
+    from septet.core.runtime import Runtime
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S", bound=Struct)
+
+
+class Actor(Struct, frozen=True):
+    """An account that asks, or nobody, or the server itself."""
+
+    account: AccountId | None = None
+    session: SessionId | None = None
+    scopes: frozenset[str] = frozenset()
+    key: str = "anonymous"  # tells actors apart in limits and idempotency
+
+    @property
+    def id(self) -> AccountId:
+        """The account that asks. Raises Unauthenticated if nobody does."""
+        if self.account is None:
+            raise Unauthenticated("Sign in first.")
+        return self.account
+
+
+ANONYMOUS = Actor()
+SERVER = Actor(key="server")
+
+
+class Client(Struct, frozen=True):
+    """Where a call came from. `address` is already grouped for limits: IPv6 by its /64."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+NOWHERE = Client()
+
+
+class Context:
+    """One call. Lives as long as the call; a retried transaction starts with its records emptied."""
+
+    __slots__ = (
+        "_now",
+        "actor",
+        "after_commit",
+        "client",
+        "pending",
+        "replayed",
+        "request_id",
+        "runtime",
+        "standings",
+        "transaction",
+    )
+
+    def __init__(
+        self, runtime: Runtime, actor: Actor = ANONYMOUS, client: Client = NOWHERE, request_id: str = ""
+    ) -> None:
+        self.runtime = runtime
+        self.actor = actor
+        self.client = client
+        self.request_id = request_id
+        self.transaction: Transaction | None = None
+        self._now: datetime | None = None
+        self.pending: list[Any] = []  # events and tasks to store with this transaction
+        self.standings: list[Standing] = []  # what its limits left it, for the reply's headers
+        self.after_commit: list[Callable[[], None]] = []
+        self.replayed = False  # the value was stored by an earlier call with the same idempotency key
+
+    @property
+    def tx(self) -> Transaction:
+        """The open transaction. Raises RuntimeError outside one: a `steps` operation opens it by `read` or `write`."""
+        if self.transaction is None:
+            raise RuntimeError("no transaction is open: call this through ctx.read(…) or ctx.write(…)")
+        return self.transaction
+
+    @property
+    def now(self) -> datetime:
+        """The moment of this call, the same throughout it. In UTC."""
+        if self._now is None:
+            self._now = self.runtime.clock()
+        return self._now
+
+    def settings(self, of: type[S]) -> S:
+        """The settings that a system declares on its card."""
+        return self.runtime.settings_of(of)
+
+    def publish(self, event: Event) -> None:
+        """Announce `event`: stored in this transaction for each who listens, delivered after it."""
+        self.runtime.outbox.publish(self, event)
+
+    def enqueue(
+        self,
+        task: Callable[[Context, S], Awaitable[None]],
+        payload: S,
+        *,
+        at: datetime | None = None,
+        ordered_by: str | None = None,
+    ) -> None:
+        """Store a task in this transaction, to run after it, at `at` at the earliest.
+
+        Tasks with the same `ordered_by` run one after another, in the order they were stored.
+        """
+        self.runtime.outbox.enqueue(self, task, payload, at=at, ordered_by=ordered_by)
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Do `call` in this process once the transaction is durable, and never if it is not."""
+        self.after_commit.append(call)
+
+    def spend(self, limit: Limit, what: str, whose: str) -> None:
+        """Count one use of `what` by `whose`. Raises TooMany when the limit is reached."""
+        standing = self.runtime.spend(limit, what, whose)
+        if standing is None:
+            return
+        self.standings.append(standing)
+        if not standing.allowed:
+            raise TooMany("Too many tries. Wait a little.", retry_after=standing.reset)
+
+    async def read(self, work: Callable[Concatenate[Context, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run `work` in a reading transaction of its own: one step of a `steps` operation."""
+        return await self.runtime.read(self, lambda: work(self, *args, **kwargs))
+
+    async def write(
+        self, work: Callable[Concatenate[Context, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Run `work` in a writing transaction of its own, durable on return: one step of a `steps` operation."""
+        return await self.runtime.write(self, lambda: work(self, *args, **kwargs))
+
+    async def write_hot(
+        self, work: Callable[Concatenate[Context, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """As `write`, READ COMMITTED: for atomic updates of rows that many change at once."""
+        return await self.runtime.write(self, lambda: work(self, *args, **kwargs), Isolation.READ_COMMITTED)

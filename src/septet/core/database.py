@@ -1,0 +1,132 @@
+"""What a system says to its database: named queries, and the transaction that runs them.
+
+A system's `queries.py` holds module-level queries, each written once with SQLAlchemy Core:
+
+    insert_post = one(insert(posts).values(…).returning(…), into=Post)
+
+An engine compiles each of them once. `await ctx.tx.one(insert_post, id=…)` is typed as a `Post`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from enum import Enum
+from types import ModuleType
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy.sql import Executable
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Query:
+    """A statement and its name, which is set from where it was found: `identity.queries.find_account`."""
+
+    def __init__(self, statement: Executable, into: type[Any] | None) -> None:
+        self.statement = statement
+        self.into = into
+        self.name = "unnamed"
+
+    def __repr__(self) -> str:
+        return f"<query {self.name}>"
+
+
+class One(Query, Generic[T_co]):
+    """Gives exactly one row."""
+
+
+class Maybe(Query, Generic[T_co]):
+    """Gives one row or none."""
+
+
+class Many(Query, Generic[T_co]):
+    """Gives a list of rows, fetched to the end."""
+
+
+class Run(Query):
+    """Gives the number of rows it changed."""
+
+
+def one(statement: Executable, *, into: type[T]) -> One[T]:
+    return One(statement, into)
+
+
+def maybe(statement: Executable, *, into: type[T]) -> Maybe[T]:
+    return Maybe(statement, into)
+
+
+def many(statement: Executable, *, into: type[T]) -> Many[T]:
+    return Many(statement, into)
+
+
+def run(statement: Executable) -> Run:
+    return Run(statement, None)
+
+
+def name_queries(module: ModuleType) -> list[Query]:
+    """The queries of a module, each told its name."""
+    found = []
+    for attribute, value in vars(module).items():
+        if isinstance(value, Query):
+            value.name = f"{module.__name__.removeprefix('septet.')}.{attribute}"
+            found.append(value)
+    return found
+
+
+class Isolation(Enum):
+    """How a writing transaction is kept from others on PostgreSQL. SQLite's writers take turns anyway."""
+
+    SERIALIZABLE = "serializable"
+    READ_COMMITTED = "read committed"
+
+
+class Transaction(Protocol):
+    """Runs queries. Raises Unavailable when the database cannot be reached or cannot say what happened."""
+
+    async def one(self, query: One[T], /, **values: Any) -> T:
+        """The row. Raises LookupError if there is none."""
+        ...
+
+    async def maybe(self, query: Maybe[T], /, **values: Any) -> T | None: ...
+
+    async def all(self, query: Many[T], /, **values: Any) -> list[T]: ...
+
+    async def run(self, query: Run, /, **values: Any) -> int: ...
+
+    async def run_many(self, query: Run, rows: Iterable[dict[str, Any]], /) -> None:
+        """The same query once for each of `rows`."""
+        ...
+
+    async def try_lock(self, name: str) -> bool:
+        """Hold `name` until this transaction ends; False if another transaction holds it."""
+        ...
+
+
+class Database(Protocol):
+    """An engine: SQLite or PostgreSQL."""
+
+    dialect: str  # "sqlite" or "postgresql"
+
+    def compile(self, queries: Iterable[Query]) -> None:
+        """Compile `queries` now, so that a broken one fails at start and not in a request."""
+        ...
+
+    async def read(self, work: Callable[[Transaction], Awaitable[T]], *, snapshot: bool = False) -> T:
+        """Run `work` with a transaction that cannot write; with `snapshot`, all its queries see one moment."""
+        ...
+
+    async def write(
+        self, work: Callable[[Transaction], Awaitable[T]], *, isolation: Isolation = Isolation.SERIALIZABLE
+    ) -> T:
+        """Run `work` in one transaction and return once it is durable. `work` may be run again from its start.
+
+        `work` awaits nothing but its transaction. Raises Unavailable if the outcome is unknown.
+        """
+        ...
+
+    async def ready(self) -> bool:
+        """Whether the database answers, and its last commit succeeded."""
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,17 @@
+"""The floor's own card: its tables, tasks and scopes, declared as any system's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from septet.core import idempotency, queries, tables
+from septet.core.system import System
+
+FLOOR = System(
+    name="core",
+    summary="Outbox, schedules and idempotency.",
+    modules=(idempotency,),
+    queries=queries,
+    tables=tables.metadata,
+    migrations=Path(__file__).parent / "migrations",
+)

@@ -1,0 +1,219 @@
+"""Operations: use cases, declared once, reachable by every door.
+
+The decorator only marks the function, which stays plain and callable with its exact type.
+A system's card lists its modules; `collect` gathers the marks from them and compiles each into an `Operation`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+import typing
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
+
+import msgspec
+from msgspec import NODEFAULT, Struct
+
+from septet.core.context import Context
+from septet.core.database import Isolation
+from septet.core.errors import Problem
+from septet.core.limits import Limit
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Where = Literal["path", "query", "header", "body"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+Function = Callable[Concatenate[Context, P], Awaitable[R]]
+
+
+class Header(Struct, frozen=True):
+    """`Annotated[str | None, Header("If-Match")]`: on REST, the argument is this header."""
+
+    name: str
+
+
+IfMatch = Annotated[str | None, Header("If-Match")]
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """What a declaration says; see `_Verb.__call__` for the meaning of each."""
+
+    method: Method
+    path: str
+    scope: str | None
+    status: int
+    limits: tuple[Limit, ...]
+    raises: tuple[type[Problem], ...]
+    steps: bool
+    snapshot: bool
+    isolation: Isolation
+    secret: bool
+    agent: bool
+
+
+class _Verb:
+    def __init__(self, method: Method) -> None:
+        self._method = method
+
+    def __call__(
+        self,
+        path: str,
+        *,
+        scope: str | None = None,
+        public: bool = False,
+        status: int | None = None,
+        limit: Limit | tuple[Limit, ...] = (),
+        raises: tuple[type[Problem], ...] = (),
+        steps: bool = False,
+        snapshot: bool = False,
+        hot: bool = False,
+        secret: bool = False,
+        agent: bool = False,
+    ) -> Callable[[Function[P, R]], Function[P, R]]:
+        """Declare an operation.
+
+        scope: what the caller's token must hold; `public=True` instead lets anybody in.
+        status: of a reply that succeeds; 201 for POST, 204 for one without a reply, else 200.
+        limit: on top of the default one. raises: problems of its own, for the documentation.
+        steps: opens its short transactions itself, because it hashes, calls out or streams.
+        snapshot: a read whose queries must all see one moment.
+        hot: READ COMMITTED, for atomic updates of rows that many change at once.
+        secret: its reply holds a secret, so it is neither stored for a retry nor logged.
+        agent: offered as an MCP tool.
+        """
+        if (scope is None) != public:
+            raise TypeError(f"{self._method} {path}: name a scope, or say public=True")
+
+        def keep(function: Function[P, R]) -> Function[P, R]:
+            empty = inspect.signature(function).return_annotation in (None, "None")
+            declared = Declared(
+                method=self._method,
+                path=path,
+                scope=scope,
+                status=status or (204 if empty else 201 if self._method == "POST" else 200),
+                limits=limit if isinstance(limit, tuple) else (limit,),
+                raises=raises,
+                steps=steps,
+                snapshot=snapshot,
+                isolation=Isolation.READ_COMMITTED if hot else Isolation.SERIALIZABLE,
+                secret=secret,
+                agent=agent,
+            )
+            setattr(function, "__operation__", declared)
+            return function
+
+        return keep
+
+
+class operation:  # noqa: N801 - read as a word: @operation.get(…)
+    """`@operation.get(…)`, `.post`, `.put`, `.patch`, `.delete`: mark a function as an operation."""
+
+    get = _Verb("GET")
+    post = _Verb("POST")
+    put = _Verb("PUT")
+    patch = _Verb("PATCH")
+    delete = _Verb("DELETE")
+
+
+class Argument(Struct, frozen=True):
+    """One argument of an operation: where REST finds it, and under which key."""
+
+    name: str
+    type: Any
+    where: Where
+    default: Any
+    key: str
+
+    @property
+    def required(self) -> bool:
+        return self.default is NODEFAULT
+
+
+class Operation(Struct, frozen=True):
+    """An operation as doors see it. `arguments_type` is one Struct of all its arguments, the body under `body`."""
+
+    name: str
+    system: str
+    function: Callable[..., Awaitable[Any]]
+    declared: Declared
+    arguments: tuple[Argument, ...]
+    arguments_type: type[Struct]
+    returns: Any
+    call: Callable[[Context, Any], Awaitable[Any]]
+
+    @property
+    def body(self) -> Argument | None:
+        return next((argument for argument in self.arguments if argument.where == "body"), None)
+
+    @property
+    def writes(self) -> bool:
+        return self.declared.method != "GET"
+
+    @property
+    def public(self) -> bool:
+        return self.declared.scope is None
+
+    @property
+    def takes_idempotency_key(self) -> bool:
+        """Unsafe ones do, but for the anonymous, which have nobody to remember it for, and the secret-returning."""
+        return self.writes and not self.public and not self.declared.secret
+
+    @property
+    def doc(self) -> str:
+        return inspect.getdoc(self.function) or ""
+
+
+def collect(system: str, modules: Iterable[types.ModuleType]) -> list[Operation]:
+    """The operations that `modules` declare themselves; what they merely import is left out."""
+    return [
+        _compile(system, function, declared)
+        for module in modules
+        for function in vars(module).values()
+        if getattr(function, "__module__", None) == module.__name__
+        and (declared := getattr(function, "__operation__", None))
+    ]
+
+
+def _compile(system: str, function: Callable[..., Awaitable[Any]], declared: Declared) -> Operation:
+    hints = typing.get_type_hints(function, include_extras=True)
+    arguments = _arguments(function, hints, set(re.findall(r"{(\w+)}", declared.path)))
+    name = getattr(function, "__name__")
+    _refuse_clashes(name, arguments)
+    fields = [(a.name, a.type) if a.required else (a.name, a.type, a.default) for a in arguments]
+    made = msgspec.defstruct(f"{name}_arguments", fields, forbid_unknown_fields=True, kw_only=True)
+    passed = "".join(f", {a.name}=arguments.{a.name}" for a in arguments)
+    call = eval(f"lambda ctx, arguments: function(ctx{passed})", {"function": function})
+    return Operation(name, system, function, declared, arguments, made, hints["return"], call)
+
+
+def _arguments(function: Callable[..., Any], hints: dict[str, Any], in_path: set[str]) -> tuple[Argument, ...]:
+    found = []
+    for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
+        kind, header = _without_header(hints[name])
+        where: Where = "header" if header else "path" if name in in_path else "body" if name == "body" else "query"
+        default = NODEFAULT if parameter.default is parameter.empty else parameter.default
+        found.append(Argument(name, kind, where, default, header or name))
+    if missing := in_path - {argument.name for argument in found}:
+        raise TypeError(f"{function.__name__}: the path names {sorted(missing)}, which are not arguments")
+    return tuple(found)
+
+
+def _without_header(hint: Any) -> tuple[Any, str | None]:
+    metadata = getattr(hint, "__metadata__", ())
+    header = next((m.name for m in metadata if isinstance(m, Header)), None)
+    if header is None:
+        return hint, None
+    rest = tuple(m for m in metadata if not isinstance(m, Header))
+    return (Annotated[(hint.__origin__, *rest)] if rest else hint.__origin__), header
+
+
+def _refuse_clashes(name: str, arguments: tuple[Argument, ...]) -> None:
+    """Other doors show arguments and the body's fields side by side, so the two may not share a name."""
+    body = next((argument for argument in arguments if argument.where == "body"), None)
+    if body is None or not isinstance(body.type, type):
+        return
+    fields = {field.encode_name for field in msgspec.structs.fields(body.type)}
+    if clash := fields & {argument.name for argument in arguments if argument is not body}:
+        raise TypeError(f"{name}: {sorted(clash)} are both arguments and fields of the body")

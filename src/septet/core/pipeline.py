@@ -1,0 +1,87 @@
+"""The one path of every call, whatever door it came through.
+
+door decodes → who asks → scope → limit → arguments validated
+→ transaction { idempotency → operation, with its policies → events and reply stored } → commit → door encodes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from msgspec import Struct
+
+from septet.core import idempotency
+from septet.core.context import Context
+from septet.core.errors import Forbidden, TooMany, Unauthenticated
+from septet.core.limits import Limit
+from septet.core.operation import Operation
+from septet.core.runtime import Runtime
+
+
+class Pipeline:
+    """Runs operations. `call` is all that a door needs."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._default_limit = Limit(runtime.floor.limit_default, 60.0)
+
+    async def call(
+        self, ctx: Context, operation: Operation, bind: Callable[[], Struct], idempotency_key: str | None = None
+    ) -> Any:
+        """The operation's value. `bind` gives its arguments, and is called once the caller may call at all.
+
+        Raises what the operation raises, and Unauthenticated, Forbidden, TooMany, Invalid, Conflict, Unavailable.
+        A value that was stored by an earlier call with the same key sets `ctx.replayed`.
+        """
+        refuse_without_scope(ctx, operation)
+        if self._runtime.floor.limits:
+            self._spend(ctx, operation)
+        arguments = bind()
+        if not operation.writes:
+            return await self._read(ctx, operation, arguments)
+        if idempotency_key is not None:
+            idempotency.check_key(operation, idempotency_key)
+        if operation.declared.steps:
+            return await idempotency.run_steps(ctx, operation, arguments, idempotency_key)
+        return await self._write(ctx, operation, arguments, idempotency_key)
+
+    async def _read(self, ctx: Context, operation: Operation, arguments: Struct) -> Any:
+        if operation.declared.steps:
+            return await operation.call(ctx, arguments)
+        return await self._runtime.read(
+            ctx, lambda: operation.call(ctx, arguments), snapshot=operation.declared.snapshot
+        )
+
+    async def _write(self, ctx: Context, operation: Operation, arguments: Struct, key: str | None) -> Any:
+        work: Callable[[], Awaitable[Any]]
+        if key is None:
+            work = lambda: operation.call(ctx, arguments)
+        else:
+            work = lambda: idempotency.run_once(ctx, operation, arguments, key)
+        return await self._runtime.write(ctx, work, operation.declared.isolation)
+
+    def _spend(self, ctx: Context, operation: Operation) -> None:
+        """Count the call against the default limit and the operation's own. Raises TooMany, costing nothing more."""
+        caller = ctx.actor.key if ctx.actor.account is not None else ctx.client.address
+        self._spend_one(ctx, self._default_limit, "", caller)
+        for limit in operation.declared.limits:
+            self._spend_one(ctx, limit, operation.name, ctx.client.address if limit.by == "address" else caller)
+
+    def _spend_one(self, ctx: Context, limit: Limit, what: str, whose: str) -> None:
+        standing = self._runtime.spend(limit, what, whose)
+        if standing is None:
+            return
+        ctx.standings.append(standing)
+        if not standing.allowed:
+            raise TooMany(f"At most {limit.quota} calls in {limit.window:g} seconds.", retry_after=standing.reset)
+
+
+def refuse_without_scope(ctx: Context, operation: Operation) -> None:
+    """Raise Unauthenticated or Forbidden unless the caller's token holds the operation's scope."""
+    scope = operation.declared.scope
+    if scope is None or scope in ctx.actor.scopes:
+        return
+    if ctx.actor.account is None:
+        raise Unauthenticated("This needs an access token: Authorization: Bearer …")
+    raise Forbidden(f"This needs the scope {scope}.")

@@ -1,0 +1,108 @@
+"""What one process runs on, put together by `app.py`: settings, database, keys, clock, outbox, limits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from msgspec import Struct
+
+from septet.core.context import SERVER, Context
+from septet.core.database import Database, Isolation, Transaction
+from septet.core.limits import Limit, Limits, Standing
+
+if TYPE_CHECKING:
+    from septet.core.keys import Keyring
+    from septet.core.mail import Mail
+    from septet.core.outbox import Outbox
+    from septet.core.registry import Registry
+    from septet.settings import Settings
+
+R = TypeVar("R")
+S = TypeVar("S", bound=Struct)
+
+
+def utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Runtime:
+    """The parts, and the one way in which transactions begin and end."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        system_settings: Mapping[type[Struct], Struct],
+        registry: Registry,
+        database: Database,
+        keys: Keyring,
+        mail: Mail,
+        outbox: Outbox,
+        clock: Callable[[], datetime] = utc_now,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.floor = settings
+        self.registry = registry
+        self.database = database
+        self.keys = keys
+        self.mail = mail
+        self.outbox = outbox
+        self.clock = clock
+        self._system_settings = system_settings
+        self._limits = Limits(ticks) if settings.limits else None
+        self.memory: dict[Any, Any] = {}  # what a system keeps for this process, under a key of its own type
+
+    def settings_of(self, kind: type[S]) -> S:
+        return cast(S, self._system_settings[kind])
+
+    def spend(self, limit: Limit, what: str, whose: str) -> Standing | None:
+        """Where `whose` stands after one more `what`; None while limits are off."""
+        return self._limits.spend(limit, what, whose) if self._limits else None
+
+    def context(self) -> Context:
+        """A context for the server's own work."""
+        return Context(self, SERVER)
+
+    async def read(self, ctx: Context, work: Callable[[], Awaitable[R]], *, snapshot: bool = False) -> R:
+        """Run `work` with `ctx.tx` open for reading."""
+
+        async def attempt(tx: Transaction) -> R:
+            ctx.transaction = tx
+            try:
+                return await work()
+            finally:
+                ctx.transaction = None
+
+        return await self.database.read(attempt, snapshot=snapshot)
+
+    async def write(
+        self, ctx: Context, work: Callable[[], Awaitable[R]], isolation: Isolation = Isolation.SERIALIZABLE
+    ) -> R:
+        """Run `work` with `ctx.tx` open for writing, store what it announced, and return once durable.
+
+        The engine may run it again from its start, so what an earlier attempt recorded is dropped first.
+        """
+
+        async def attempt(tx: Transaction) -> R:
+            ctx.transaction = tx
+            ctx.pending.clear()
+            ctx.after_commit.clear()
+            try:
+                value = await work()
+                if ctx.pending:
+                    await self.outbox.store(ctx)
+                return value
+            finally:
+                ctx.transaction = None
+
+        value = await self.database.write(attempt, isolation=isolation)
+        if ctx.pending:
+            self.outbox.wake()
+            ctx.pending.clear()
+        for call in ctx.after_commit:
+            call()
+        ctx.after_commit.clear()
+        return value

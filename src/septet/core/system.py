@@ -1,0 +1,56 @@
+"""The card that a system is declared on: all that the rest of Septet knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from sqlalchemy import MetaData
+
+if TYPE_CHECKING:
+    from septet.core.context import Actor, Context
+    from septet.core.errors import Problem
+    from septet.core.runtime import Runtime
+    from septet.core.types import AccountId
+
+
+class Scope(Struct, frozen=True):
+    """What a token may be allowed. `members` get it by signing in; otherwise only administrators do."""
+
+    description: str
+    members: bool = True
+
+
+class Watch(Struct, frozen=True):
+    """A look that every process takes every so many seconds, to learn what others did: `look(runtime)`."""
+
+    seconds: float
+    look: Callable[[Runtime], Awaitable[None]]
+
+
+class System(Struct, frozen=True, kw_only=True):
+    """One system. `modules` hold its operations, relations and tasks; `queries` its named queries.
+
+    authenticate: turns a bearer token into an actor, or raises Unauthenticated; one system has it.
+    export_person: all that the system holds about an account, as plain JSON values by table.
+    erase_person: removes it; called in the transaction that deletes the account, or from its event.
+    """
+
+    name: str
+    summary: str
+    modules: tuple[ModuleType, ...]
+    queries: ModuleType | None = None
+    tables: MetaData | None = None
+    migrations: Path | None = None
+    settings: type[Struct] | None = None
+    needs: tuple[str, ...] = ()
+    scopes: Mapping[str, Scope] = {}
+    problems: tuple[type[Problem], ...] = ()
+    watches: tuple[Watch, ...] = ()
+    prepare: Callable[[Runtime], Awaitable[None]] | None = None
+    authenticate: Callable[[Runtime, str], Actor] | None = None
+    export_person: Callable[[Context, AccountId], Awaitable[dict[str, Any]]] | None = None
+    erase_person: Callable[[Context, AccountId], Awaitable[None]] | None = None
