@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timezone
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from msgspec import Struct
 
+from septet.core.authentication import Authentication, Verify
 from septet.core.context import SERVER, Context
 from septet.core.database import Database, Isolation, Transaction
 from septet.core.limits import Limit, Limits, Standing
@@ -52,8 +54,16 @@ class Runtime:
         self.outbox = outbox
         self.clock = clock
         self._system_settings = system_settings
+        self.authentication = Authentication(self._verify(), lambda: clock().timestamp())
         self._limits = Limits(ticks) if settings.limits else None
         self.memory: dict[Any, Any] = {}  # what a system keeps for this process, under a key of its own type
+
+    def _verify(self) -> Verify | None:
+        """The `authenticate` of the one system that has it."""
+        found = [system.authenticate for system in self.registry.systems if system.authenticate]
+        if len(found) > 1:
+            raise TypeError("two systems authenticate; one may")
+        return functools.partial(found[0], self) if found else None
 
     def settings_of(self, kind: type[S]) -> S:
         return cast(S, self._system_settings[kind])

@@ -11,7 +11,8 @@ from msgspec import Struct
 from sqlalchemy import MetaData
 
 if TYPE_CHECKING:
-    from septet.core.context import Actor, Context
+    from septet.core.authentication import Verified
+    from septet.core.context import Context
     from septet.core.errors import Problem
     from septet.core.runtime import Runtime
     from septet.core.types import AccountId
@@ -34,7 +35,7 @@ class Watch(Struct, frozen=True):
 class System(Struct, frozen=True, kw_only=True):
     """One system. `modules` hold its operations, relations and tasks; `queries` its named queries.
 
-    authenticate: turns a bearer token into an actor, or raises Unauthenticated; one system has it.
+    authenticate: verifies a bearer token, or raises Unauthenticated; one system has it.
     export_person: all that the system holds about an account, as plain JSON values by table.
     erase_person: removes it; called in the transaction that deletes the account, or from its event.
     """
@@ -51,6 +52,6 @@ class System(Struct, frozen=True, kw_only=True):
     problems: tuple[type[Problem], ...] = ()
     watches: tuple[Watch, ...] = ()
     prepare: Callable[[Runtime], Awaitable[None]] | None = None
-    authenticate: Callable[[Runtime, str], Actor] | None = None
+    authenticate: Callable[[Runtime, str], Awaitable[Verified]] | None = None
     export_person: Callable[[Context, AccountId], Awaitable[dict[str, Any]]] | None = None
     erase_person: Callable[[Context, AccountId], Awaitable[None]] | None = None
