@@ -7,6 +7,7 @@ A list is separated by commas in the environment. This module imports nothing of
 
 from __future__ import annotations
 
+import sys
 import tomllib
 import types
 import typing
@@ -82,7 +83,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def base_url(self) -> str:
-        return self.public_url.rstrip("/") or f"http://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+    @property
+    def for_people(self) -> bool:
+        """Whether someone reads what we say as we say it, rather than a program."""
+        return self.log_format is LogFormat.TEXT or (self.log_format is LogFormat.AUTO and sys.stderr.isatty())
 
 
 class WrongSettingError(ValueError):

@@ -21,15 +21,28 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Query:
-    """A statement and its name, which is set from where it was found: `identity.queries.find_account`."""
+    """A statement and its name, which is set from where it was found: `identity.queries.find_account`.
 
-    def __init__(self, statement: Executable, into: type[Any] | None) -> None:
+    A test refuses a query that reads a whole table, or that sorts more than it gives. One that must says why in
+    `scan` or `sorts`.
+    """
+
+    def __init__(self, statement: Executable, into: type[Any] | None, *, scan: str = "", sorts: str = "") -> None:
         self.statement = statement
         self.into = into
+        self.scan = scan
+        self.sorts = sorts
         self.name = "unnamed"
 
     def __repr__(self) -> str:
         return f"<query {self.name}>"
+
+
+class Group:
+    """Queries that belong together, such as those of one list."""
+
+    def parts(self) -> dict[str, Query]:
+        raise NotImplementedError
 
 
 class One(Query, Generic[T_co]):
@@ -48,29 +61,30 @@ class Run(Query):
     """Gives the number of rows it changed."""
 
 
-def one(statement: Executable, *, into: type[T]) -> One[T]:
-    return One(statement, into)
+def one(statement: Executable, *, into: type[T], scan: str = "", sorts: str = "") -> One[T]:
+    return One(statement, into, scan=scan, sorts=sorts)
 
 
-def maybe(statement: Executable, *, into: type[T]) -> Maybe[T]:
-    return Maybe(statement, into)
+def maybe(statement: Executable, *, into: type[T], scan: str = "", sorts: str = "") -> Maybe[T]:
+    return Maybe(statement, into, scan=scan, sorts=sorts)
 
 
-def many(statement: Executable, *, into: type[T]) -> Many[T]:
-    return Many(statement, into)
+def many(statement: Executable, *, into: type[T], scan: str = "", sorts: str = "") -> Many[T]:
+    return Many(statement, into, scan=scan, sorts=sorts)
 
 
-def run(statement: Executable) -> Run:
-    return Run(statement, None)
+def run(statement: Executable, *, scan: str = "", sorts: str = "") -> Run:
+    return Run(statement, None, scan=scan, sorts=sorts)
 
 
 def name_queries(module: ModuleType) -> list[Query]:
     """The queries of a module, each told its name."""
     found = []
     for attribute, value in vars(module).items():
-        if isinstance(value, Query):
-            value.name = f"{module.__name__.removeprefix('septet.')}.{attribute}"
-            found.append(value)
+        queries = {"": value} if isinstance(value, Query) else value.parts() if isinstance(value, Group) else {}
+        for part, query in queries.items():
+            query.name = ".".join(filter(None, (module.__name__.removeprefix("septet."), attribute, part)))
+            found.append(query)
     return found
 
 
@@ -81,8 +95,16 @@ class Isolation(Enum):
     READ_COMMITTED = "read committed"
 
 
+class ConstraintBroken(Exception):
+    """A NOT NULL or CHECK of the tables was broken: a bug of the operation that let it come so far."""
+
+
 class Transaction(Protocol):
-    """Runs queries. Raises Unavailable when the database cannot be reached or cannot say what happened."""
+    """Runs queries. Raises Unavailable when the database cannot be reached or cannot say what happened.
+
+    A unique or foreign key that is broken is a Conflict, a value that no column can hold is Invalid. A writing
+    transaction in which a statement failed is rolled back, even if the exception was caught.
+    """
 
     async def one(self, query: One[T], /, **values: Any) -> T:
         """The row. Raises LookupError if there is none."""
@@ -110,6 +132,10 @@ class Database(Protocol):
 
     def compile(self, queries: Iterable[Query]) -> None:
         """Compile `queries` now, so that a broken one fails at start and not in a request."""
+        ...
+
+    async def start(self) -> None:
+        """Open files or connections. Called once, in the process and the event loop that will use them."""
         ...
 
     async def read(self, work: Callable[[Transaction], Awaitable[T]], *, snapshot: bool = False) -> T:

@@ -1,6 +1,7 @@
 """Events, tasks and schedules as a system declares them. `core/outbox.py` stores and delivers them.
 
-    class AccountDeleted(Event, ordered_by="account_id"):     # events.py: what a system announces
+    class AccountDeleted(Event):                              # events.py: what a system announces
+        ordered_by = "account_id"
         account_id: AccountId
 
     @on(AccountDeleted)                                       # tasks.py of any system: what it does about it
@@ -33,7 +34,7 @@ Handler = Callable[..., Awaitable[None]]
 
 
 class Event(Struct):
-    """Something that happened. Those with the same value of the field `ordered_by` are delivered in order.
+    """Something that happened. Those with the same value of the field that `ordered_by` names are delivered in order.
 
     `version` counts the shapes its payload has had. One written by the previous release must still be
     understood: a new field has a default, and `upgrade` turns an older payload into today's.
@@ -41,10 +42,6 @@ class Event(Struct):
 
     version: ClassVar[int] = 1
     ordered_by: ClassVar[str] = ""
-
-    def __init_subclass__(cls, *, ordered_by: str = "", **options: Any) -> None:
-        super().__init_subclass__(**options)
-        cls.ordered_by = ordered_by
 
     @classmethod
     def upgrade(cls, payload: dict[str, Any], version: int) -> dict[str, Any]:

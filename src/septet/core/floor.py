@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from septet.core import idempotency, queries, tables
-from septet.core.system import System
+from septet.core.system import Scope, System
 
 FLOOR = System(
     name="core",
@@ -13,5 +13,6 @@ FLOOR = System(
     modules=(idempotency,),
     queries=queries,
     tables=tables.metadata,
+    scopes={"server:read": Scope("See how the server is doing: its metrics.", members=False)},
     migrations=Path(__file__).parent / "migrations",
 )

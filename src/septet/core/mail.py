@@ -22,3 +22,7 @@ class Mail(Protocol):
     async def send(self, message: Message) -> None:
         """Hand the message over. Raises Unavailable if it could not be, so that its task tries again."""
         ...
+
+    async def check(self) -> None:
+        """Whether mail could be handed over now, without sending any. Raises Unavailable if not."""
+        ...

@@ -10,7 +10,8 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import msgspec
@@ -44,6 +45,7 @@ class Declared(Struct, frozen=True, kw_only=True):
     path: str
     scope: str | None
     status: int
+    statuses: Mapping[type, int]
     limits: tuple[Limit, ...]
     raises: tuple[type[Problem], ...]
     steps: bool
@@ -51,6 +53,10 @@ class Declared(Struct, frozen=True, kw_only=True):
     isolation: Isolation
     secret: bool
     agent: bool
+
+    def status_of(self, value: Any) -> int:
+        """The status of a reply, for a door that speaks HTTP."""
+        return self.statuses.get(type(value), self.status) if self.statuses else self.status
 
 
 class _Verb:
@@ -64,6 +70,7 @@ class _Verb:
         scope: str | None = None,
         public: bool = False,
         status: int | None = None,
+        statuses: Mapping[type, int] = MappingProxyType({}),
         limit: Limit | tuple[Limit, ...] = (),
         raises: tuple[type[Problem], ...] = (),
         steps: bool = False,
@@ -76,6 +83,7 @@ class _Verb:
 
         scope: what the caller's token must hold; `public=True` instead lets anybody in.
         status: of a reply that succeeds; 201 for POST, 204 for one without a reply, else 200.
+        statuses: of replies that differ from it by their type, where an operation returns a union of types.
         limit: on top of the default one. raises: problems of its own, for the documentation.
         steps: opens its short transactions itself, because it hashes, calls out or streams.
         snapshot: a read whose queries must all see one moment.
@@ -93,6 +101,7 @@ class _Verb:
                 path=path,
                 scope=scope,
                 status=status or (204 if empty else 201 if self._method == "POST" else 200),
+                statuses=statuses,
                 limits=limit if isinstance(limit, tuple) else (limit,),
                 raises=raises,
                 steps=steps,

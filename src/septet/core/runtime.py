@@ -77,12 +77,16 @@ class Runtime:
         return Context(self, SERVER)
 
     async def read(self, ctx: Context, work: Callable[[], Awaitable[R]], *, snapshot: bool = False) -> R:
-        """Run `work` with `ctx.tx` open for reading."""
+        """Run `work` with `ctx.tx` open for reading. Raises RuntimeError if it announced what nothing will store."""
 
         async def attempt(tx: Transaction) -> R:
             ctx.transaction = tx
+            ctx.pending.clear()
             try:
-                return await work()
+                value = await work()
+                if ctx.pending:
+                    raise RuntimeError("events and tasks are stored with a change: this transaction only reads")
+                return value
             finally:
                 ctx.transaction = None
 

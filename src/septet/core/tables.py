@@ -2,30 +2,53 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary, MetaData, Table
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    text,
+)
 
 from septet.core.columns import Id, Instant, Json, Text
 
 metadata = MetaData()
 
+
+def _index_where(condition: str, name: str, *columns: str, unique: bool = False) -> Index:
+    """An index of only the rows that meet `condition`, on both databases."""
+    where = text(condition)
+    return Index(name, *columns, unique=unique, postgresql_where=where, sqlite_where=where)
+
+
 tasks = Table(
     "core_task",
     metadata,
-    Column("id", Id, primary_key=True),
+    # The database numbers tasks, not a clock: those of one aggregate are numbered in the order of their transactions,
+    # whichever machine they ran on.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), Identity(always=True), primary_key=True),
     Column("name", Text, nullable=False),
-    Column("version", Integer, nullable=False),
+    Column("version", Integer, nullable=False),  # of the payload
     Column("payload", Json, nullable=False),
     Column("ordered_by", Text),  # tasks with the same value run one after another
     Column("state", Text, nullable=False),
     Column("run_at", Instant, nullable=False),  # due then; of a leased one, when its lease ends
     Column("lease", Id),  # who holds it
-    Column("attempts", Integer, nullable=False),
-    Column("max_attempts", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),  # that failed, or whose worker died
     Column("last_error", Text),
     Column("created_at", Instant, nullable=False),
     CheckConstraint("state in ('waiting', 'dead')", name="core_task_state"),
-    Index("core_task_due", "state", "run_at", "id"),
-    Index("core_task_ordered", "ordered_by", "id"),
+    _index_where("state = 'waiting'", "core_task_due", "run_at", "id"),
+    _index_where("state = 'dead'", "core_task_dead", "id"),
+    _index_where("ordered_by is not null and state = 'waiting'", "core_task_ordered", "ordered_by", "id"),
+    # Whatever claimers do at the same moment, two tasks with the same `ordered_by` are never held at once.
+    _index_where("ordered_by is not null and lease is not null", "core_task_turn", "ordered_by", unique=True),
+    sqlite_autoincrement=True,
 )
 
 schedules = Table(

@@ -1,0 +1,1 @@
+"""Measurements of Septet beside its rivals. `python -m benchmarks --quick` to look; docs/decisions/0009 tells how."""

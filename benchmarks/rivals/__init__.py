@@ -1,0 +1,1 @@
+"""The applications that Septet is measured beside, each written as its own documentation teaches."""

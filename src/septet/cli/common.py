@@ -1,0 +1,119 @@
+"""What commands share: settings from all their sources, errors said plainly, and the event loop.
+
+This module and what it imports stay light, so that a command is there at once: no SQLAlchemy, no server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from msgspec import Struct
+
+import septet
+from septet import settings as reading
+from septet.settings import Settings, WrongSettingError
+
+T = TypeVar("T")
+WRONG_USE = 2  # the exit code of a command that was called, or set up, in a way that cannot work
+
+
+class Sources(Struct, frozen=True):
+    """Where settings come from, and which there are: `kinds` by prefix, the floor's under ""."""
+
+    environment: Mapping[str, str]
+    file: Mapping[str, Any]
+    path: Path
+    kinds: Mapping[str, type[Struct]]
+
+
+def read_sources() -> Sources:
+    """The environment and the settings file. Raises WrongSettingError for a setting that there is not."""
+    path = Path(os.environ.get("SEPTET_CONFIG") or reading.FILE_NAME)
+    if os.environ.get("SEPTET_CONFIG") and not path.exists():
+        raise WrongSettingError(f"SEPTET_CONFIG: there is no file {path}")
+    sources = Sources(os.environ, reading.read_file(path), path, settings_kinds())
+    reading.refuse_unknown(sources.kinds, sources.environment, sources.file)
+    return sources
+
+
+def load_settings() -> tuple[Settings, dict[type[Struct], Struct]]:
+    """The floor's settings, and each system's by its type. Raises WrongSettingError, naming the first wrong one."""
+    sources = read_sources()
+    floor = reading.load(Settings, sources.environment, sources.file)
+    of_systems = {
+        kind: reading.load(kind, sources.environment, sources.file, prefix=prefix)
+        for prefix, kind in sources.kinds.items()
+        if prefix
+    }
+    return floor, of_systems
+
+
+def settings_kinds() -> dict[str, type[Struct]]:
+    """The settings Structs of the floor and of every installed system, by prefix.
+
+    A system keeps its own as the one Struct in the module `settings` beside its card, so that they can be read
+    without loading the system.
+    """
+    kinds: dict[str, type[Struct]] = {"": Settings}
+    for name, package in sorted(_system_packages().items()):
+        found = _settings_in(f"{package}.settings")
+        if found is not None:
+            kinds[name] = found
+    return kinds
+
+
+def _system_packages() -> dict[str, str]:
+    """Installed systems: their packages by name. Our own lie in `septet`; others have an entry point."""
+    ours = {path.parent.name for folder in septet.__path__ for path in Path(folder).glob("*/system.py")} - {"core"}
+    packages = {name: f"septet.{name}" for name in ours}
+    for entry in importlib.metadata.entry_points(group="septet.systems"):
+        packages.setdefault(entry.name, entry.module.rpartition(".")[0])
+    return packages
+
+
+def _settings_in(module_name: str) -> type[Struct] | None:
+    if importlib.util.find_spec(module_name) is None:
+        return None
+    module = importlib.import_module(module_name)
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Struct) and value.__module__ == module_name
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{module_name} has {len(found)} Structs; it needs the one that holds the system's settings")
+    return found[0]
+
+
+def fail(message: str, code: int = WRONG_USE) -> NoReturn:
+    """Say what is wrong in one line and leave."""
+    click.echo(f"septet: {message}", err=True)
+    raise SystemExit(code)
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn what people can put right into one line and an exit code, instead of a traceback."""
+    try:
+        yield
+    except WrongSettingError as error:
+        fail(str(error))
+    except BrokenPipeError:  # our reader left, as `| head` does
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 — the interpreter closes it when it ends
+        raise SystemExit(1) from None
+
+
+def run_async(body: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run an asynchronous command body in an event loop of its own."""
+    import uvloop
+
+    return uvloop.run(body())

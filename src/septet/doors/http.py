@@ -1,0 +1,227 @@
+"""The HTTP door: one application for every request, whatever answers it.
+
+A request takes one path: headers read and limited → who the client is → route → its handler → the headers that
+every reply carries → counted and, if it failed or was slow, logged. Nothing here knows ASGI but `__call__`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import re
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Any
+
+import structlog
+
+from septet.core.errors import NotFound, Problem
+from septet.core.pipeline import Pipeline
+from septet.core.runtime import Runtime
+from septet.core.versions import COMPRESSED, is_known
+from septet.doors.client import Clients
+from septet.doors.compression import WORTH_IT, accepts_gzip, compress
+from septet.doors.cors import Cors
+from septet.doors.health import Health
+from septet.doors.message import HTML, Reply, Request, Route
+from septet.doors.metrics import Metrics
+from septet.doors.openapi import OpenApi
+from septet.doors.problems import MethodNotAllowed
+from septet.doors.rest import OperationHandler, failed, located_paths, reply_of
+from septet.doors.routing import Endpoint, Node, Router
+from septet.doors.site import Site
+
+log = structlog.get_logger()
+
+_GIVEN_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
+_WITHOUT_BODY = frozenset({204, 304})
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+_EVERY_PAGE = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        b"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+)
+_OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
+_CLOSE = (b"connection", b"close")
+
+
+class Application:
+    """Answers every request. `routes` are raw handlers of systems that speak a protocol of their own."""
+
+    def __init__(self, runtime: Runtime, pipeline: Pipeline, routes: Iterable[Route] = ()) -> None:
+        self.runtime = runtime
+        self.metrics = Metrics()
+        self.draining = False
+        self._idle = asyncio.Event()
+        self._clients = Clients(runtime.floor.trusted_proxies)
+        self._cors = Cors(runtime.floor.cors_origins)
+        self._most_headers = runtime.floor.max_headers
+        self._log_requests = runtime.floor.log_requests
+        self._log_slow = runtime.floor.log_slow
+        self._router = Router()
+        self._nowhere = Endpoint("none", "", "", _nothing_here)
+        operations = list(runtime.registry.operations.values())
+        located = located_paths(operations)
+        for operation in operations:
+            declared = operation.declared
+            handler = OperationHandler(runtime, pipeline, operation, locates=declared.path in located)
+            self._router.add(Endpoint(operation.name, declared.method, declared.path, handler))
+        openapi = OpenApi(runtime)
+        for route in (*Health(self).routes(), *openapi.routes(), *Site(runtime).routes(), *routes):
+            self._router.add(Endpoint(route.name, route.method, route.path, route.handler))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Speaks ASGI."""
+        if scope["type"] != "http":
+            return await self._not_http(scope, receive, send)
+        client = scope["client"]
+        request = Request(
+            scope["method"],
+            scope.get("raw_path") or scope["path"].encode(),
+            scope["query_string"],
+            scope["headers"],
+            client[0] if client else "",
+            scope["scheme"],
+            receive,
+        )
+        self.metrics.running += 1
+        try:
+            reply = await self.answer(request)
+            if self.draining and scope["http_version"] == "1.1":
+                reply.headers.append(_CLOSE)
+            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+            await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
+        finally:
+            self.metrics.running -= 1
+            if not self.metrics.running:
+                self._idle.set()
+
+    async def answer(self, request: Request) -> Reply:
+        """The reply to a request, with all of its headers."""
+        started = perf_counter()
+        endpoint = self._nowhere
+        try:
+            self._identify(request)
+            found = self._router.find(request.path)
+            if found is None:
+                raise NotFound("There is nothing at this path.")
+            node, request.parameters = found
+            method = request.method
+            known = node.endpoints.get("GET" if method == "HEAD" else method)
+            if known is not None:
+                endpoint = known
+                reply = await endpoint.handle(request)
+            else:
+                reply = self._without_endpoint(request, node)
+        except Problem as problem:
+            reply = failed(problem, request, endpoint.name)
+        except Exception as error:
+            log.error("a request failed", operation=endpoint.name, request_id=request.request_id, exc_info=error)
+            reply = reply_of(Problem("Something went wrong here. The log tells more under the request id."), request)
+        self._finish(request, reply)
+        self._record(request, reply, endpoint, perf_counter() - started)
+        return reply
+
+    async def drain(self) -> None:
+        """Say that this process is not ready any more, and wait for the requests that it is still answering."""
+        self.draining = True
+        self._idle.clear()
+        if self.metrics.running:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), self.runtime.floor.drain_timeout)
+
+    def _identify(self, request: Request) -> None:
+        request.request_id = format(random.getrandbits(128), "032x")  # a name, no secret
+        request.read_headers(self._most_headers)
+        given = request.given_request_id
+        if self._clients.identify(request).trusted and given is not None and _GIVEN_REQUEST_ID.match(given):
+            request.request_id = given.decode()
+
+    def _without_endpoint(self, request: Request, node: Node) -> Reply:
+        """For a method that nothing answers here: OPTIONS, by itself or as a browser's preflight, or a refusal."""
+        allow = (b"allow", node.allow)
+        if request.method != "OPTIONS":
+            reply = reply_of(MethodNotAllowed(f"Allowed: {node.allow.decode()}."), request)
+            reply.headers.append(allow)
+            return reply
+        reply = Reply(204, headers=[allow])
+        if request.preflight_method is not None and request.origin is not None and self._cors.allows(request.origin):
+            reply.headers += self._cors.preflight(node.allow)
+        return reply
+
+    def _finish(self, request: Request, reply: Reply) -> None:
+        """Add the headers of every reply; compress the body, or leave it out where the caller has this version."""
+        headers = reply.headers
+        encoding = _encoding_of(request, reply)
+        etag = reply.etag
+        if etag is not None:
+            tag = etag if encoding is None else f'{etag[:-1]}{COMPRESSED}"'
+            headers.append((b"etag", tag.encode()))
+            known = request.if_none_match
+            if known is not None and reply.status == 200 and is_known(known.decode("latin-1"), etag):
+                reply.status, reply.body, encoding = 304, b"", None
+        if encoding is not None:
+            reply.body = reply.gzipped or compress(reply.body)
+            headers.append((b"content-encoding", encoding))
+        if reply.status not in _WITHOUT_BODY:
+            headers.append((b"content-type", reply.content_type))
+            headers.append((b"content-length", b"%d" % len(reply.body)))
+        headers.append((b"cache-control", reply.cache))
+        headers.append((b"x-request-id", request.request_id.encode()))
+        headers.append(_NO_SNIFFING)
+        if reply.content_type is HTML:
+            headers += _EVERY_PAGE
+        if self._cors.open:
+            headers.append((b"vary", b"origin"))
+            if request.origin is not None and self._cors.allows(request.origin):
+                headers += self._cors.headers(request.origin)
+        if request.scheme == "https":
+            headers.append(_OVER_TLS)
+
+    def _record(self, request: Request, reply: Reply, endpoint: Endpoint, seconds: float) -> None:
+        self.metrics.count(endpoint, reply.status, seconds)
+        slow = seconds >= self._log_slow
+        if self._log_requests or slow:
+            log.log(
+                logging.WARNING if slow else logging.INFO,
+                "request",
+                method=request.method,
+                route=endpoint.template,
+                status=reply.status,
+                ms=round(seconds * 1000, 1),
+                request_id=request.request_id,
+                actor=str(request.actor_id) if request.actor_id else None,
+            )
+
+    async def _not_http(self, scope: Any, receive: Any, send: Any) -> None:
+        """Starting and stopping are `app.py`'s, so there is little to do; nobody here answers WebSockets yet."""
+        if scope["type"] == "lifespan":
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+            await self.drain()
+            await send({"type": "lifespan.shutdown.complete"})
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
+
+
+def _encoding_of(request: Request, reply: Reply) -> bytes | None:
+    """The encoding that the body is to be sent in. What depends on the caller's headers says so in `Vary`."""
+    if len(reply.body) < WORTH_IT or not reply.compressible:
+        return None
+    reply.headers.append((b"vary", b"accept-encoding"))
+    accepted = request.accept_encoding
+    return b"gzip" if accepted is not None and accepts_gzip(accepted) else None
+
+
+async def _nothing_here(request: Request) -> Reply:
+    raise NotFound("There is nothing at this path.")

@@ -1,0 +1,117 @@
+"""Problems over HTTP: each gets its status here, once, and is written as RFC 9457 has it."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+from msgspec import Struct
+
+from septet.core import errors
+from septet.core.errors import Fault, Problem
+
+
+class MethodNotAllowed(Problem):
+    """This path is there, but does not know this method. `Allow` names those that it knows."""
+
+    code = "method_not_allowed"
+
+
+class UnsupportedMediaType(Problem):
+    """The body is not of a type that this path reads. Send `application/json`, in UTF-8."""
+
+    code = "unsupported_media_type"
+
+
+class BodyTooLarge(Problem):
+    """The body has more bytes than this server reads."""
+
+    code = "body_too_large"
+
+
+class HeadersTooLarge(Problem):
+    """The headers have more bytes than this server reads, or there are too many of them."""
+
+    code = "headers_too_large"
+
+
+class BodyTimeout(Problem):
+    """The body did not arrive in time. Nothing was done."""
+
+    code = "body_timeout"
+
+
+OF_HTTP: tuple[type[Problem], ...] = (
+    MethodNotAllowed,
+    UnsupportedMediaType,
+    BodyTooLarge,
+    HeadersTooLarge,
+    BodyTimeout,
+)
+
+STATUS: dict[type[Problem], int] = {
+    errors.Malformed: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    MethodNotAllowed: 405,
+    BodyTimeout: 408,
+    errors.Conflict: 409,
+    errors.PreconditionFailed: 412,
+    BodyTooLarge: 413,
+    UnsupportedMediaType: 415,
+    errors.Invalid: 422,
+    errors.TooMany: 429,
+    HeadersTooLarge: 431,
+    Problem: 500,
+    errors.Unavailable: 503,
+}
+
+PROBLEM_JSON = b"application/problem+json"
+
+
+class ProblemBody(Struct, omit_defaults=True):
+    """A problem on the wire. `type` is a page of this server about the `code`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str = ""
+    errors: tuple[Fault, ...] = ()
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+def status_of(problem: type[Problem]) -> int:
+    """The status of a problem, or of the nearest of its bases that has one."""
+    return next(STATUS[base] for base in problem.__mro__ if base in STATUS)
+
+
+def body_of(problem: Problem, status: int, request_id: str) -> bytes:
+    code = problem.code
+    return _encode(
+        ProblemBody(
+            type=f"/errors/{code}",
+            title=problem.title(),
+            status=status,
+            detail=problem.detail or problem.title() + ".",
+            code=code,
+            request_id=request_id,
+            errors=problem.faults,
+        )
+    )
+
+
+def headers_of(problem: Problem, *, token_given: bool) -> list[tuple[bytes, bytes]]:
+    """What a problem says in headers: when to come back, and how to sign in (RFC 6750 section 3)."""
+    if isinstance(problem, errors.TooMany):
+        return [(b"retry-after", b"%d" % max(1, math.ceil(problem.retry_after)))]
+    if isinstance(problem, errors.Unauthenticated):
+        error = b', error="invalid_token"' if token_given else b""
+        return [(b"www-authenticate", b'Bearer realm="septet"' + error)]
+    if isinstance(problem, errors.Unavailable):
+        return [(b"retry-after", b"1")]
+    return []

@@ -1,0 +1,159 @@
+"""The pages a person meets at the door: the home page, the documentation of operations, a page for each error.
+
+Everything comes from this server: its own style sheet and scripts, and Swagger UI's files from their package. So the
+content security policy allows nothing else, and no script stands in a page.
+"""
+
+from __future__ import annotations
+
+import inspect
+import mimetypes
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from msgspec import Struct
+from swagger_ui_bundle import swagger_ui_path
+
+from septet import __version__
+from septet.core.errors import NotFound, Problem
+from septet.core.runtime import Runtime
+from septet.core.versions import etag_of_bytes
+from septet.doors.compression import WORTH_IT, compress
+from septet.doors.message import HTML, Reply, Request, Route
+from septet.doors.problems import OF_HTTP, status_of
+
+_HERE = Path(__file__).parent
+_SWAGGER = Path(str(swagger_ui_path))
+_FILES = {
+    "site.css": _HERE / "static" / "site.css",
+    "home.js": _HERE / "static" / "home.js",
+    "docs.js": _HERE / "static" / "docs.js",
+    "docs.css": _HERE / "static" / "docs.css",
+    "icon.svg": _HERE / "static" / "icon.svg",
+    "swagger-ui.css": _SWAGGER / "swagger-ui.css",
+    "swagger-ui-bundle.js": _SWAGGER / "swagger-ui-bundle.js",
+}
+_FOR_LONG = b"public, max-age=31536000, immutable"  # the address of a file changes with its content
+_ASK_AGAIN = b"no-cache"
+
+
+class File(Struct, frozen=True):
+    """A file, read once. `version` is part of its address."""
+
+    body: bytes
+    content_type: bytes
+    etag: str
+    version: str
+    gzipped: bytes | None
+
+
+class Site:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._read: dict[str, File] = {}
+        self._pages: dict[str, tuple[bytes, str]] = {}
+        self._problems: Mapping[str, type[Problem]] = {
+            **runtime.registry.problems,
+            **{problem.code: problem for problem in OF_HTTP},
+        }
+        self._templates: jinja2.Environment | None = None
+
+    def routes(self) -> Sequence[Route]:
+        return (
+            Route("GET", "/", self.home, "home"),
+            Route("GET", "/docs", self.docs, "docs"),
+            Route("GET", "/errors", self.errors, "errors"),
+            Route("GET", "/errors/{code}", self.error, "error"),
+            Route("GET", "/static/{version}/{name}", self.static, "static"),
+            Route("GET", "/favicon.ico", self.icon, "icon"),
+        )
+
+    async def home(self, request: Request) -> Reply:
+        """What runs here, and the first steps."""
+        return self._page("home", systems=self._systems(), base_url=self._runtime.floor.base_url)
+
+    async def docs(self, request: Request) -> Reply:
+        return self._page("docs")
+
+    async def errors(self, request: Request) -> Reply:
+        problems = sorted(self._problems.values(), key=lambda problem: (status_of(problem), problem.code))
+        return self._page("errors", problems=[_described(problem) for problem in problems])
+
+    async def error(self, request: Request) -> Reply:
+        (code,) = request.parameters
+        problem = self._problems.get(code)
+        if problem is None:
+            raise NotFound("There is no problem with this code.")
+        raised_by = [o for o in self._runtime.registry.operations.values() if problem in o.declared.raises]
+        return self._page(f"error {code}", "error", problem=_described(problem), operations=raised_by)
+
+    async def static(self, request: Request) -> Reply:
+        """A file. Under the address of its present content it may be kept for long."""
+        version, name = request.parameters
+        if name not in _FILES:
+            raise NotFound("There is no such file.")
+        file = self._file(name)
+        cache = _FOR_LONG if version == file.version else _ASK_AGAIN
+        return Reply(200, file.body, file.content_type, etag=file.etag, cache=cache, gzipped=file.gzipped)
+
+    async def icon(self, request: Request) -> Reply:
+        file = self._file("icon.svg")
+        return Reply(200, file.body, file.content_type, etag=file.etag, cache=b"public, max-age=86400")
+
+    def _page(self, key: str, template: str = "", **values: Any) -> Reply:
+        """A page, rendered once: what it shows stays the same while the process runs."""
+        made = self._pages.get(key)
+        if made is None:
+            if self._templates is None:
+                self._templates = self._load_templates()
+            html = self._templates.get_template(f"{template or key}.html").render(version=__version__, **values)
+            made = self._pages[key] = html.encode(), etag_of_bytes(html.encode())
+        body, etag = made
+        return Reply(200, body, HTML, etag=etag, cache=_ASK_AGAIN)
+
+    def _load_templates(self) -> jinja2.Environment:
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.globals["file"] = lambda name: f"/static/{self._file(name).version}/{name}"
+        return environment
+
+    def _file(self, name: str) -> File:
+        file = self._read.get(name)
+        if file is None:
+            file = self._read[name] = _read_file(_FILES[name])
+        return file
+
+    def _systems(self) -> list[dict[str, Any]]:
+        registry = self._runtime.registry
+        counts = Counter(operation.system for operation in registry.operations.values())
+        return [
+            {"name": card.name, "summary": card.summary, "operations": counts[card.name]}
+            for card in registry.systems
+            if counts[card.name]
+        ]
+
+
+def _read_file(path: Path) -> File:
+    body = path.read_bytes()
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    charset = "; charset=utf-8" if media_type.startswith("text/") or media_type.endswith("javascript") else ""
+    etag = etag_of_bytes(body)
+    gzipped = compress(body) if len(body) >= WORTH_IT else None
+    return File(body, f"{media_type}{charset}".encode(), etag, etag[1:9], gzipped)
+
+
+def _described(problem: type[Problem]) -> dict[str, Any]:
+    return {
+        "code": problem.code,
+        "title": problem.title(),
+        "status": status_of(problem),
+        "text": inspect.getdoc(problem) or "",
+    }

@@ -1,0 +1,67 @@
+"""A copy of the SQLite file, taken before it is migrated."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+
+from septet.engines.database.revisions import MigrationError
+
+KEPT = 5
+_PAGES_A_STEP = 4096
+
+
+def back_up(
+    file: Path,
+    folder: Path,
+    versions: Mapping[str, str | None],
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+) -> Path:
+    """Copy `file` into `folder`, check the copy, keep the newest few. The caller holds the file's turn.
+
+    The name tells the moment and each system's version. Raises MigrationError if the copy cannot be made.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    known = "-".join(f"{system}.{version}" for system, version in versions.items() if version is not None)
+    copy = folder / f"{now():%Y%m%dT%H%M%S.%fZ}-{known[:160]}.db"
+    partial = copy.with_suffix(".partial")
+    try:
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        _copy(file, partial)
+        _to_disk(partial)
+        partial.rename(copy)
+        _to_disk(folder)
+    except (OSError, sqlite3.Error) as error:
+        raise MigrationError(
+            f"the database could not be backed up to {copy}, so it was not migrated: {error}"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    for old in sorted(folder.glob("*Z-*.db"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return copy
+
+
+def _copy(file: Path, target: Path) -> None:
+    """SQLite's own online copy, which reads a consistent state, log included, while others read the file."""
+    with (
+        contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True)) as source,
+        contextlib.closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy, pages=_PAGES_A_STEP)
+        copy.execute("pragma journal_mode = delete")  # one file, complete in itself
+        faults = [row[0] for row in copy.execute("pragma quick_check")]
+    if faults != ["ok"]:
+        raise sqlite3.DatabaseError(f"the copy is damaged: {faults[0]}")
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

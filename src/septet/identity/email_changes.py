@@ -1,0 +1,67 @@
+"""Changing one's e-mail address: the new one is proven first, and both are told."""
+
+from __future__ import annotations
+
+from septet.core.context import Context
+from septet.core.limits import per_minute
+from septet.core.operation import operation
+from septet.identity import audit, queries, tasks
+from septet.identity.addresses import Address, read_address
+from septet.identity.audit import Action
+from septet.identity.passwords import own_holder
+from septet.identity.problems import WrongCode, WrongPassword
+from septet.identity.rows import Purpose, Verification
+from septet.identity.tasks import Notice, NoticeMail
+from septet.identity.types import Account, EmailChange, EmailChangeProof, ProofSent, VerificationId
+from septet.identity.verifications import begin, consume, prove, seconds_to_prove
+
+
+@operation.post(
+    "/v1/identity/me/email-changes",
+    scope="identity:write",
+    steps=True,
+    status=202,
+    limit=per_minute(5),
+    raises=(WrongPassword,),
+)
+async def request_email_change(ctx: Context, body: EmailChange) -> ProofSent:
+    """Ask to change your e-mail address. A code goes to the new one, and the present one is told.
+
+    The reply is the same whether or not the new address has an account. Raises WrongPassword.
+    """
+    address = read_address(body.email)
+    await own_holder(ctx, body.current_password)
+    id = await ctx.write(_begin_change, address)
+    return ProofSent(id, seconds_to_prove(ctx))
+
+
+@operation.put(
+    "/v1/identity/me/email-changes/{id}",
+    scope="identity:write",
+    steps=True,
+    limit=per_minute(10),
+    raises=(WrongCode,),
+)
+async def change_email(ctx: Context, id: VerificationId, body: EmailChangeProof) -> Account:
+    """Change your e-mail address, with the code or the token of the link in the mail to it. Raises WrongCode."""
+    row = await prove(ctx, id, Purpose.EMAIL_CHANGE, code=body.code, token=body.token)
+    return await ctx.write(_change, row)
+
+
+async def _begin_change(ctx: Context, address: Address) -> VerificationId:
+    ctx.enqueue(tasks.send_notice, NoticeMail(ctx.actor.id, Notice.EMAIL_CHANGING, ctx.now))
+    return await begin(ctx, Purpose.EMAIL_CHANGE, address, account=ctx.actor.id)
+
+
+async def _change(ctx: Context, row: Verification) -> Account:
+    await consume(ctx, row)
+    owner = await ctx.tx.maybe(queries.find_account_by_email, email_key=row.email_key)
+    if row.account_id != ctx.actor.id or (owner is not None and owner.id != ctx.actor.id):
+        raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
+    values = {"account_id": ctx.actor.id, "email": row.email, "email_key": row.email_key}
+    account = await ctx.tx.maybe(queries.set_email, **values)
+    if account is None:  # deleted meanwhile
+        raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
+    await audit.record(ctx, Action.EMAIL_CHANGE, about=account.id)
+    ctx.enqueue(tasks.send_notice, NoticeMail(account.id, Notice.EMAIL_CHANGED, ctx.now))
+    return account

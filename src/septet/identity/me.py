@@ -1,0 +1,71 @@
+"""Oneself: what the server holds about the caller, to read, change, take away and erase."""
+
+from __future__ import annotations
+
+import msgspec
+
+from septet.core.context import Context
+from septet.core.errors import Unauthenticated
+from septet.core.operation import IfMatch, operation
+from septet.core.versions import refuse_unless_current
+from septet.identity import audit, queries
+from septet.identity.administrators import refuse_to_lose_last
+from septet.identity.audit import Action
+from septet.identity.events import AccountDeleted
+from septet.identity.persons import erase_person
+from septet.identity.problems import LastAdministrator
+from septet.identity.types import Account, Export, MeChanges
+
+
+async def reachable_me(ctx: Context) -> Account:
+    """The caller's own account. Raises Unauthenticated if it was deleted a moment ago."""
+    account = await ctx.tx.maybe(queries.find_account, id=ctx.actor.id)
+    if account is None:
+        raise Unauthenticated("This account is gone.")
+    return account
+
+
+@operation.get("/v1/identity/me", scope="identity:read", agent=True)
+async def read_me(ctx: Context) -> Account:
+    """Your account."""
+    return await reachable_me(ctx)
+
+
+@operation.patch("/v1/identity/me", scope="identity:write")
+async def change_me(ctx: Context, body: MeChanges, if_match: IfMatch = None) -> Account:
+    """Change your name or language; what is absent stays as it is.
+
+    The e-mail address is changed at `/v1/identity/me/email-changes`, the password at `/v1/identity/me/password`.
+    """
+    account = await reachable_me(ctx)
+    refuse_unless_current(if_match, account)
+    name = account.name if body.name is msgspec.UNSET else body.name
+    locale = account.locale if body.locale is msgspec.UNSET else body.locale
+    changed = await ctx.tx.maybe(queries.update_profile, account_id=account.id, name=name, locale=locale)
+    assert changed is not None  # it was read in this transaction
+    return changed
+
+
+@operation.delete("/v1/identity/me", scope="identity:write", raises=(LastAdministrator,))
+async def delete_me(ctx: Context) -> None:
+    """Delete your account, and with it all that any system holds about you. This cannot be taken back.
+
+    Raises LastAdministrator if nobody else administers this server.
+    """
+    account = await reachable_me(ctx)
+    await refuse_to_lose_last(ctx, account.id)
+    await erase_person(ctx, account.id)
+    await audit.record_erased(ctx, Action.ACCOUNT_DELETE)
+    ctx.publish(AccountDeleted(account.id))
+
+
+@operation.get("/v1/identity/me/export", scope="identity:read", snapshot=True)
+async def export_me(ctx: Context) -> Export:
+    """All that any system holds about you, by system and table."""
+    account = await reachable_me(ctx)
+    systems = {
+        system.name: await system.export_person(ctx, account.id)
+        for system in ctx.runtime.registry.systems
+        if system.export_person is not None
+    }
+    return Export(account.id, ctx.now, systems)

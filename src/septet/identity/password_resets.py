@@ -1,0 +1,56 @@
+"""A forgotten password: a mail to the account's address lets its reader choose another, once."""
+
+from __future__ import annotations
+
+from septet.core.context import Context
+from septet.core.limits import per_minute
+from septet.core.operation import operation
+from septet.identity import audit, queries, tasks
+from septet.identity.addresses import read_address
+from septet.identity.audit import Action
+from septet.identity.hashing import hashing
+from septet.identity.passwords import refuse_weak
+from septet.identity.problems import WeakPassword, WrongCode
+from septet.identity.revocations import revoke
+from septet.identity.rows import Purpose, Verification
+from septet.identity.tasks import Notice, NoticeMail
+from septet.identity.types import AddressOnly, PasswordResetProof, ProofSent, VerificationId
+from septet.identity.verifications import begin, consume, prove, seconds_to_prove
+
+
+@operation.post("/v1/identity/password-resets", public=True, hot=True, status=202, limit=per_minute(20, by="address"))
+async def request_password_reset(ctx: Context, body: AddressOnly) -> ProofSent:
+    """Ask for a mail that lets its reader choose another password.
+
+    The reply is the same whether or not the address has an account; only one that has gets the mail.
+    """
+    id = await begin(ctx, Purpose.PASSWORD_RESET, read_address(body.email))
+    return ProofSent(id, seconds_to_prove(ctx))
+
+
+@operation.put(
+    "/v1/identity/password-resets/{id}",
+    public=True,
+    steps=True,
+    limit=per_minute(30, by="address"),
+    raises=(WrongCode, WeakPassword),
+)
+async def reset_password(ctx: Context, id: VerificationId, body: PasswordResetProof) -> None:
+    """Choose another password, with the code or the token of the link in the mail.
+
+    It works once. Every session of the account ends, and its owner gets a mail. Raises WrongCode, WeakPassword.
+    """
+    await refuse_weak(ctx, body.password)
+    row = await prove(ctx, id, Purpose.PASSWORD_RESET, code=body.code, token=body.token)
+    await refuse_weak(ctx, body.password, row.email)
+    await ctx.write(_reset, row, await hashing(ctx.runtime).hash(body.password))
+
+
+async def _reset(ctx: Context, row: Verification, new_hash: str) -> None:
+    await consume(ctx, row)
+    account = await ctx.tx.maybe(queries.reset_password, address_key=row.email_key, new_hash=new_hash)
+    if account is None:  # deleted meanwhile, or it has another address now
+        raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
+    await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=account.id))
+    await audit.record(ctx, Action.PASSWORD_RESET, about=account.id)
+    ctx.enqueue(tasks.send_notice, NoticeMail(account.id, Notice.PASSWORD_RESET, ctx.now))

@@ -1,0 +1,54 @@
+"""All that identity holds about a person: given out, and erased."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from septet.core.context import Context
+from septet.core.types import AccountId
+from septet.identity import queries
+from septet.identity.addresses import key_of
+from septet.identity.revocations import revoke
+from septet.identity.types import Account
+
+
+async def export_person(ctx: Context, account_id: AccountId) -> dict[str, Any]:
+    """Every row about the account, by table, but for the hash of its password, which would help only a thief."""
+    account = await ctx.tx.maybe(queries.find_account, id=account_id)
+    if account is None:
+        return {}
+    held = {
+        "identity_account": [account],
+        "identity_role_grant": await ctx.tx.all(queries.roles_of, account_id=account_id),
+        "identity_session": await ctx.tx.all(queries.sessions_held, account_id=account_id),
+        "identity_verification": await _verifications_of(ctx, account),
+        "identity_audit": [
+            *await ctx.tx.all(queries.audit_about, account_id=account_id),
+            *[e for e in await ctx.tx.all(queries.audit_by, actor_id=account_id) if e.account_id != account_id],
+        ],
+    }
+    exported: dict[str, Any] = msgspec.to_builtins(held)
+    return exported
+
+
+async def erase_person(ctx: Context, account_id: AccountId) -> None:
+    """Delete every row about the account. Of what it did to others, its name is taken out of the audit log."""
+    account = await ctx.tx.maybe(queries.find_account, id=account_id)
+    if account is None:
+        return
+    await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=account_id))
+    await ctx.tx.run(queries.end_verifications_of_account, account_id=account_id)
+    await ctx.tx.run(queries.end_verifications_of_email, email_key=key_of(account.email))
+    await ctx.tx.run(queries.revoke_all_roles, account_id=account_id)
+    await ctx.tx.run(queries.erase_audit_about, account_id=account_id)
+    await ctx.tx.run(queries.erase_audit_actor, erased=account_id)
+    await ctx.tx.run(queries.delete_account, id=account_id)
+
+
+async def _verifications_of(ctx: Context, account: Account) -> list[Any]:
+    """Those of the account, and those of its address, without counting any twice."""
+    of_email = await ctx.tx.all(queries.verifications_of_email, email_key=key_of(account.email))
+    of_account = await ctx.tx.all(queries.verifications_of_account, account_id=account.id)
+    return list({row.id: row for row in (*of_email, *of_account)}.values())

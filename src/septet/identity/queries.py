@@ -1,0 +1,264 @@
+"""Every query of identity, by the table it is about."""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Integer, Table, bindparam, case, delete, exists, func, select, update
+from sqlalchemy.dialects.postgresql import Insert, insert
+from sqlalchemy.sql.dml import Delete
+
+from septet.core.columns import Id, Instant, Text
+from septet.core.database import many, maybe, one, run
+from septet.core.paging import keyset
+from septet.identity.rows import (
+    AuditEntry,
+    Counted,
+    Found,
+    Holder,
+    Revocation,
+    RoleGrant,
+    SessionRow,
+    SessionSeen,
+    Verification,
+    VerificationHeld,
+)
+from septet.identity.tables import accounts, audit, revocations, role_grants, sessions, verifications
+from septet.identity.types import Account, Role
+
+
+def _insert(table: Table) -> Insert:
+    """Insert a row, each column's value under the column's name."""
+    return insert(table).values({column.key: bindparam(column.key) for column in table.columns})
+
+
+def _delete_some(table: Table, *which: ColumnElement[bool]) -> Delete:
+    """Delete at most `most` rows, so that a sweep holds its locks for a moment only."""
+    (key,) = table.primary_key.columns
+    return delete(table).where(key.in_(select(key).where(*which).limit(bindparam("most", type_=Integer))))
+
+
+# Accounts
+
+_account = (
+    accounts.c.id,
+    accounts.c.email,
+    accounts.c.email_verified,
+    accounts.c.name,
+    accounts.c.locale,
+    accounts.c.created_at,
+)
+_is_administrator = (
+    exists()
+    .where(role_grants.c.account_id == accounts.c.id, role_grants.c.role == Role.ADMINISTRATOR.value)
+    .label("administrator")
+)
+_holder = select(*_account, accounts.c.password_hash, _is_administrator)
+
+insert_account = maybe(
+    _insert(accounts).on_conflict_do_nothing(index_elements=["email_key"]).returning(*_account), into=Account
+)
+find_account = maybe(select(*_account).where(accounts.c.id == bindparam("id")), into=Account)
+find_account_by_email = maybe(select(*_account).where(accounts.c.email_key == bindparam("email_key")), into=Account)
+find_holder = maybe(_holder.where(accounts.c.id == bindparam("id")), into=Holder)
+find_holder_by_email = maybe(_holder.where(accounts.c.email_key == bindparam("email_key")), into=Holder)
+all_accounts = keyset(select(*_account), by=(accounts.c.id,), newest_first=True, into=Account)
+
+update_profile = maybe(
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"))
+    .values(name=bindparam("name"), locale=bindparam("locale"))
+    .returning(*_account),
+    into=Account,
+)
+set_email = maybe(
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"))
+    .values(email=bindparam("email"), email_key=bindparam("email_key"), email_verified=True)
+    .returning(*_account),
+    into=Account,
+)
+# Only if the password is still the one that was checked: another change may have come between.
+replace_password = run(
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"), accounts.c.password_hash == bindparam("old_hash", type_=Text))
+    .values(password_hash=bindparam("new_hash", type_=Text))
+)
+reset_password = maybe(
+    update(accounts)
+    .where(accounts.c.email_key == bindparam("address_key", type_=Text))
+    .values(password_hash=bindparam("new_hash", type_=Text), email_verified=True)
+    .returning(*_account),
+    into=Account,
+)
+delete_account = run(delete(accounts).where(accounts.c.id == bindparam("id")))
+
+# Roles
+
+grant_role = run(_insert(role_grants).on_conflict_do_nothing(index_elements=["account_id", "role"]))
+revoke_role = run(
+    delete(role_grants).where(
+        role_grants.c.account_id == bindparam("account_id"), role_grants.c.role == bindparam("role")
+    )
+)
+revoke_all_roles = run(delete(role_grants).where(role_grants.c.account_id == bindparam("account_id")))
+some_with_role = many(  # two are enough to know that one is not the last
+    select(role_grants.c.account_id.label("id"))
+    .where(role_grants.c.role == bindparam("role"))
+    .order_by(role_grants.c.account_id)
+    .limit(2),
+    into=Found,
+)
+roles_of = many(
+    select(role_grants.c.role, role_grants.c.granted_at).where(role_grants.c.account_id == bindparam("account_id")),
+    into=RoleGrant,
+)
+
+# Sessions
+
+_session = (
+    sessions.c.id,
+    sessions.c.account_id,
+    sessions.c.counter,
+    sessions.c.rotated_at,
+    sessions.c.expires_at,
+)
+_seen = select(
+    sessions.c.id, sessions.c.created_at, sessions.c.rotated_at, sessions.c.address, sessions.c.user_agent
+).where(sessions.c.account_id == bindparam("account_id"))
+
+insert_session = one(_insert(sessions).returning(*_session), into=SessionRow)
+find_session = maybe(select(*_session).where(sessions.c.id == bindparam("id")), into=SessionRow)
+# The one atomic step of a refresh: of many that present the same counter, one finds it still in place.
+rotate_session = maybe(
+    update(sessions)
+    .where(
+        sessions.c.id == bindparam("session_id", type_=Id),
+        sessions.c.counter == bindparam("presented", type_=sessions.c.counter.type),
+        sessions.c.expires_at > bindparam("now", type_=Instant),
+    )
+    .values(
+        counter=sessions.c.counter + 1,
+        rotated_at=bindparam("now", type_=Instant),
+        expires_at=case(
+            (sessions.c.final_at < bindparam("idle_until", type_=Instant), sessions.c.final_at),
+            else_=bindparam("idle_until", type_=Instant),
+        ),
+    )
+    .returning(*_session),
+    into=SessionRow,
+)
+sessions_seen = keyset(_seen, by=(sessions.c.id,), newest_first=True, into=SessionSeen)
+sessions_held = many(_seen.order_by(sessions.c.id), into=SessionSeen)
+
+_of_account = sessions.c.account_id == bindparam("account_id")
+end_session = many(delete(sessions).where(sessions.c.id == bindparam("id")).returning(sessions.c.id), into=Found)
+end_session_of = many(
+    delete(sessions).where(sessions.c.id == bindparam("id"), _of_account).returning(sessions.c.id), into=Found
+)
+end_other_sessions = many(
+    delete(sessions).where(_of_account, sessions.c.id != bindparam("kept", type_=Id)).returning(sessions.c.id),
+    into=Found,
+)
+end_all_sessions = many(delete(sessions).where(_of_account).returning(sessions.c.id), into=Found)
+end_oldest_sessions = many(
+    delete(sessions)
+    .where(
+        sessions.c.id.in_(
+            select(sessions.c.id)
+            .where(_of_account)
+            .order_by(sessions.c.id.desc())
+            .limit(100)
+            .offset(bindparam("most", type_=Integer))
+        )
+    )
+    .returning(sessions.c.id),
+    into=Found,
+)
+sweep_sessions = run(_delete_some(sessions, sessions.c.expires_at < bindparam("before")))
+
+# Revocations
+
+insert_revocation = run(_insert(revocations).on_conflict_do_nothing(index_elements=["session_id"]))
+revocations_since = many(
+    select(revocations.c.session_id, revocations.c.until).where(revocations.c.created_at > bindparam("since")),
+    into=Revocation,
+)
+sweep_revocations = run(_delete_some(revocations, revocations.c.created_at < bindparam("before")))
+
+# Verifications
+
+_verification = (
+    verifications.c.id,
+    verifications.c.purpose,
+    verifications.c.email,
+    verifications.c.email_key,
+    verifications.c.account_id,
+    verifications.c.name,
+    verifications.c.locale,
+    verifications.c.password_hash,
+    verifications.c.key_id,
+    verifications.c.sent_at,
+    verifications.c.expires_at,
+)
+
+insert_verification = run(_insert(verifications))
+find_verification = maybe(select(*_verification).where(verifications.c.id == bindparam("id")), into=Verification)
+# Counting a try and reading what it is about are one step, so no number of callers gets more tries.
+try_verification = maybe(
+    update(verifications)
+    .where(verifications.c.id == bindparam("verification_id", type_=Id), verifications.c.tries < bindparam("most"))
+    .values(tries=verifications.c.tries + 1)
+    .returning(*_verification),
+    into=Verification,
+)
+mark_sent = run(
+    update(verifications)
+    .where(verifications.c.id == bindparam("verification_id", type_=Id))
+    .values(sent_at=bindparam("now", type_=Instant))
+)
+mails_before = one(
+    select(func.count().label("number")).where(
+        verifications.c.email_key == bindparam("email_key"),
+        verifications.c.id < bindparam("id"),
+        verifications.c.created_at > bindparam("since"),
+    ),
+    into=Counted,
+)
+end_verifications_of_email = run(delete(verifications).where(verifications.c.email_key == bindparam("email_key")))
+end_verifications_of_account = run(delete(verifications).where(verifications.c.account_id == bindparam("account_id")))
+consume_verification = run(delete(verifications).where(verifications.c.id == bindparam("id")))
+sweep_verifications = run(_delete_some(verifications, verifications.c.expires_at < bindparam("before")))
+
+_held = select(
+    verifications.c.id,
+    verifications.c.purpose,
+    verifications.c.email,
+    verifications.c.name,
+    verifications.c.locale,
+    verifications.c.sent_at,
+    verifications.c.created_at,
+    verifications.c.expires_at,
+).order_by(verifications.c.id)
+verifications_of_email = many(_held.where(verifications.c.email_key == bindparam("email_key")), into=VerificationHeld)
+verifications_of_account = many(
+    _held.where(verifications.c.account_id == bindparam("account_id")), into=VerificationHeld
+)
+
+# The audit log
+
+_entry = (
+    audit.c.id,
+    audit.c.created_at,
+    audit.c.action,
+    audit.c.outcome,
+    audit.c.account_id,
+    audit.c.actor_id,
+    audit.c.address,
+)
+insert_audit = run(_insert(audit))
+audit_about = many(
+    select(*_entry).where(audit.c.account_id == bindparam("account_id")).order_by(audit.c.id), into=AuditEntry
+)
+audit_by = many(select(*_entry).where(audit.c.actor_id == bindparam("actor_id")).order_by(audit.c.id), into=AuditEntry)
+erase_audit_about = run(delete(audit).where(audit.c.account_id == bindparam("account_id")))
+erase_audit_actor = run(update(audit).where(audit.c.actor_id == bindparam("erased", type_=Id)).values(actor_id=None))
+sweep_audit = run(_delete_some(audit, audit.c.created_at < bindparam("before")))

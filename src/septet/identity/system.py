@@ -1,0 +1,79 @@
+"""The card of identity."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import structlog
+
+from septet.core.runtime import Runtime
+from septet.core.system import Scope, System, Watch
+from septet.identity import (
+    accounts,
+    administrators,
+    email_changes,
+    me,
+    password_resets,
+    passwords,
+    queries,
+    registrations,
+    sessions,
+    tables,
+    tasks,
+)
+from septet.identity.persons import erase_person, export_person
+from septet.identity.revocations import LOOK_SECONDS, look
+from septet.identity.settings import EmailVerification, IdentitySettings
+from septet.identity.tokens import authenticate
+
+log = structlog.get_logger()
+
+
+async def prepare(runtime: Runtime) -> None:
+    """Say it loudly where strangers could find out who has an account."""
+    settings = runtime.settings_of(IdentitySettings)
+    if settings.email_verification is EmailVerification.OFF and not _is_loopback(runtime.floor.host):
+        log.warning(
+            "e-mail addresses are not verified: anybody who reaches this server can register any address, and learn "
+            "which have accounts; set SEPTET_IDENTITY_EMAIL_VERIFICATION=required",
+            host=runtime.floor.host,
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+IDENTITY = System(
+    name="identity",
+    summary="Who is asking, and what they may do.",
+    modules=(
+        registrations,
+        sessions,
+        password_resets,
+        me,
+        passwords,
+        email_changes,
+        accounts,
+        administrators,
+        tasks,
+    ),
+    queries=queries,
+    tables=tables.metadata,
+    migrations=Path(__file__).parent / "migrations",
+    settings=IdentitySettings,
+    scopes={
+        "identity:read": Scope("Read your account and sessions."),
+        "identity:write": Scope("Change and delete your account, end your sessions."),
+        "identity:admin": Scope("Read all accounts, and say who administers.", members=False),
+    },
+    watches=(Watch(LOOK_SECONDS, look),),
+    prepare=prepare,
+    authenticate=authenticate,
+    export_person=export_person,
+    erase_person=erase_person,
+)

@@ -1,0 +1,167 @@
+"""The two tokens of a session. Both are derived from its row, so neither is stored, and either can be made again.
+
+The access token is a JWT (RFC 9068) signed with Ed25519, verified without the database. The refresh token names
+session, counter and key, and proves by its MAC that this server made it: a forged one costs no query.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import functools
+import hashlib
+import hmac
+import struct
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import GuestProtocol, OKPKey
+from msgspec import Struct
+
+from septet.core.authentication import Verified
+from septet.core.context import Actor
+from septet.core.errors import Unauthenticated
+from septet.core.keys import Keyring
+from septet.core.runtime import Runtime
+from septet.core.types import AccountId, SessionId
+
+FIRST_PARTY = "first-party"
+_TYPE = "at+jwt"
+_ALGORITHM = "Ed25519"  # RFC 9864, which names the curve where `EdDSA` left it open
+_LONGEST_TOKEN = 4096
+_REFRESH_PREFIX = "septet_rt_"
+_REFRESH_BODY = struct.Struct(">16sQ")  # session, counter
+_MAC_BYTES = 32
+
+
+class Claims(Struct, frozen=True):
+    """What an access token says."""
+
+    iss: str
+    sub: UUID
+    aud: str
+    client_id: str
+    iat: int
+    exp: int
+    jti: str
+    sid: UUID
+    scope: str
+
+
+class Presented(Struct, frozen=True):
+    """What a genuine refresh token says: whose it is, and which in the row of its session's."""
+
+    session: SessionId
+    counter: int
+
+
+_decode_claims = msgspec.json.Decoder(Claims).decode
+
+
+def access_token(
+    runtime: Runtime,
+    *,
+    account: AccountId,
+    session: SessionId,
+    counter: int,
+    scope: str,
+    made_at: datetime,
+    lifetime: timedelta,
+) -> str:
+    """The same token whenever it is asked for with the same values."""
+    issued = int(made_at.timestamp())
+    claims = Claims(
+        iss=runtime.floor.base_url,
+        sub=account,
+        aud=runtime.floor.base_url,
+        client_id=FIRST_PARTY,
+        iat=issued,
+        exp=issued + int(lifetime.total_seconds()),
+        jti=f"{session.hex}{counter}",
+        sid=session,
+        scope=scope,
+    )
+    key_id = runtime.keys.current
+    header = {"alg": _ALGORITHM, "typ": _TYPE, "kid": key_id}
+    key = _signing_key(_seed(runtime.keys, key_id))
+    return jws.serialize_compact(header, msgspec.json.encode(claims), key, algorithms=[_ALGORITHM])
+
+
+async def authenticate(runtime: Runtime, token: str) -> Verified:
+    """Who an access token speaks for. Raises Unauthenticated for one that is not ours, or not of its kind."""
+    claims = _read(runtime.keys, token)
+    if claims is None or claims.iss != runtime.floor.base_url or claims.aud != runtime.floor.base_url:
+        raise Unauthenticated("The access token is not valid.")
+    actor = Actor(
+        account=AccountId(claims.sub),
+        session=SessionId(claims.sid),
+        scopes=frozenset(claims.scope.split()),
+        key=str(claims.sub),
+    )
+    return Verified(actor, float(claims.exp))
+
+
+def public_keys(keys: Keyring) -> list[dict[str, Any]]:
+    """The keys that verify access tokens, as a JSON Web Key Set lists them (RFC 7517)."""
+    return [
+        {
+            **_signing_key(_seed(keys, key_id)).as_dict(private=False),
+            "kid": key_id,
+            "use": "sig",
+            "alg": _ALGORITHM,
+        }
+        for key_id in keys.ids
+    ]
+
+
+def refresh_token(keys: Keyring, session: SessionId, counter: int, key_id: str | None = None) -> str:
+    """The refresh token of a session that carries this counter."""
+    key_id = key_id or keys.current
+    body = bytes([len(key_id)]) + key_id.encode() + _REFRESH_BODY.pack(session.bytes, counter)
+    mac = hmac.digest(keys.derive("identity.refresh-token", key_id), body, hashlib.sha256)
+    return _REFRESH_PREFIX + base64.urlsafe_b64encode(body + mac).decode().rstrip("=")
+
+
+def read_refresh_token(keys: Keyring, token: str) -> Presented | None:
+    """What a refresh token says, or None if this server never made it."""
+    encoded = token.removeprefix(_REFRESH_PREFIX)
+    try:
+        raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+        key_id = raw[1 : 1 + raw[0]].decode("ascii")
+        session_bytes, counter = _REFRESH_BODY.unpack(raw[1 + raw[0] : -_MAC_BYTES])
+        presented = Presented(SessionId(UUID(bytes=session_bytes)), counter)
+        genuine = refresh_token(keys, presented.session, counter, key_id)
+    except (binascii.Error, ValueError, IndexError, KeyError, struct.error):
+        return None
+    return presented if hmac.compare_digest(genuine.encode(), token.encode()) else None
+
+
+def _read(keys: Keyring, token: str) -> Claims | None:
+    """The claims of a token that one of our keys signed as an access token, or None."""
+    if len(token) > _LONGEST_TOKEN or not token.isascii():
+        return None
+
+    def key_named(signature: GuestProtocol) -> OKPKey:
+        return _signing_key(_seed(keys, signature.headers()["kid"]))
+
+    try:
+        signed = jws.deserialize_compact(token, key_named, algorithms=[_ALGORITHM])
+        if signed.protected.get("typ") != _TYPE:
+            return None
+        return _decode_claims(signed.payload)
+    except (JoseError, msgspec.MsgspecError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _seed(keys: Keyring, key_id: str) -> bytes:
+    return keys.derive("identity.access-token", key_id)
+
+
+@functools.lru_cache(maxsize=16)
+def _signing_key(seed: bytes) -> OKPKey:
+    return OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(seed))

@@ -1,0 +1,30 @@
+"""Async tests without a plugin: a test that is a coroutine runs in a fresh event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from typing import Any
+
+import uvloop
+
+
+class Entering:
+    """What a fixture gives to have an async context manager entered in the test's own loop.
+
+    The test receives what the manager yields.
+    """
+
+    def __init__(self, manager: AbstractAsyncContextManager[Any]) -> None:
+        self.manager = manager
+
+
+def run_test(test: Callable[..., Awaitable[None]], arguments: dict[str, Any]) -> None:
+    async def run() -> None:
+        async with AsyncExitStack() as stack:
+            for name, value in arguments.items():
+                if isinstance(value, Entering):
+                    arguments[name] = await stack.enter_async_context(value.manager)
+            await test(**arguments)
+
+    uvloop.run(run())
