@@ -12,7 +12,7 @@ from septet.core.paging import page
 from septet.core.types import CursorText, Limit, Page
 
 
-@operation.post("/notes/notes", scope="notes:write")
+@operation.post("/v1/notes/notes", scope="notes:write")
 async def create_note(ctx: Context, body: NewNote) -> Note:
     """Write a note."""
     return await ctx.tx.one(
@@ -28,7 +28,7 @@ async def create_note(ctx: Context, body: NewNote) -> Note:
     )
 
 
-@operation.get("/notes/notes/{id}", scope="notes:read")
+@operation.get("/v1/notes/notes/{id}", scope="notes:read")
 async def read_note(ctx: Context, id: NoteId) -> Note:
     """A note by its id, whoever wrote it."""
     note = await ctx.tx.maybe(queries.find_note, id=id)
@@ -37,7 +37,7 @@ async def read_note(ctx: Context, id: NoteId) -> Note:
     return note
 
 
-@operation.get("/notes/notes", scope="notes:read")
+@operation.get("/v1/notes/notes", scope="notes:read")
 async def list_notes(ctx: Context, limit: Limit = 20, cursor: CursorText | None = None) -> Page[Note]:
     """The caller's notes, newest first."""
     return await page(ctx, queries.notes_of_owner, limit, cursor, owner_id=ctx.actor.id)

@@ -63,7 +63,7 @@ def set_up_logs(*, for_people: bool) -> None:
         )
     )
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [*(other for other in root.handlers if not isinstance(other, _ToLine)), handler]
     root.setLevel(logging.WARNING)
     logging.captureWarnings(True)
 

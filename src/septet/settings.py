@@ -21,6 +21,7 @@ from msgspec import NODEFAULT, Meta, Struct
 
 S = TypeVar("S", bound=Struct)
 FILE_NAME = "septet.toml"
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - addresses to listen on that nobody can go to
 _SWITCH = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
 
@@ -83,8 +84,11 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def base_url(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+        """Where people reach this server, without a slash at its end."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "localhost" if self.host in _EVERYWHERE else f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
     @property
     def for_people(self) -> bool:

@@ -1,6 +1,7 @@
 """The systems there are: those built in, and others that an installed package offers by entry point.
 
 A package offers one under the group `septet.systems`, naming its card: `crm = "acme_crm.system:CRM"`.
+Cards are imported only when they are asked for, so that the command line knows the systems without loading any.
 """
 
 from __future__ import annotations
@@ -8,12 +9,14 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from septet.core.floor import FLOOR
-from septet.core.system import System
 from septet.settings import Settings, WrongSettingError
+
+if TYPE_CHECKING:
+    from septet.core.system import System
 
 BUILT_IN = {"identity": "septet.identity.system:IDENTITY"}
 ENTRY_POINT_GROUP = "septet.systems"
@@ -29,6 +32,8 @@ def available() -> dict[str, str]:
 
 def installed_systems(settings: Settings) -> list[System]:
     """The cards of the floor and of the systems that SEPTET_SYSTEMS chooses, all by default."""
+    from septet.core.floor import FLOOR
+
     return [FLOOR, *load_cards(settings.systems)]
 
 
@@ -42,6 +47,8 @@ def load_cards(names: Sequence[str]) -> list[System]:
 
 
 def _load(name: str, target: str) -> System:
+    from septet.core.system import System
+
     module, _, attribute = target.partition(":")
     card = getattr(importlib.import_module(module), attribute)
     if not isinstance(card, System) or card.name != name:

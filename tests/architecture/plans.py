@@ -20,10 +20,16 @@ from septet.core.system import System
 from septet.engines.database.compile import Plans
 from septet.engines.database.dialects import POSTGRESQL, SQLITE
 
+SORTS = "sorts more than it gives"
 _LIST_LENGTH = 4  # of every list parameter; any will do
 _SCAN = re.compile(r"SCAN (\w+)(?: USING (?:COVERING )?INDEX \w+)?$")
 _ALIAS = re.compile(r"\b(\w+) AS (\w+)")
+_INDEXES = """
+    select indexrelid::regclass::text, indrelid::regclass::text, pg_get_indexdef(indexrelid, 1, true) from pg_index
+"""
 _KEEPS_LIMIT = {"Limit", "LockRows", "Result"}  # nodes that ask for no more rows than they are asked for
+
+Indexes = dict[str, tuple[str, str]]  # of each index, its table and its leading column
 
 
 def large_tables(systems: Iterable[System]) -> set[str]:
@@ -33,12 +39,8 @@ def large_tables(systems: Iterable[System]) -> set[str]:
 
 
 def unexcused(query: Query, faults: Iterable[str]) -> list[str]:
-    """The faults that the query does not say a reason for, and a reason that it gives for nothing."""
-    found = list(faults)
-    scans = [fault for fault in found if not fault.startswith("sorts")]
-    sorts = [fault for fault in found if fault.startswith("sorts")]
-    left = ([] if query.scan else scans) + ([] if query.sorts else sorts)
-    return [f"{query.name}: {fault}" for fault in left]
+    """The faults for which the query gives no reason."""
+    return [f"{query.name} {fault}" for fault in faults if not (query.sorts if fault == SORTS else query.scan)]
 
 
 def faults_on_sqlite(connection: sqlite3.Connection, query: Query, large: set[str]) -> list[str]:
@@ -63,7 +65,7 @@ def faults_on_sqlite(connection: sqlite3.Connection, query: Query, large: set[st
         if "AUTOMATIC" in step or "ANY(" in step:
             found.append(f"lacks an index: {step}")
     if sorts and "LIMIT" in text:
-        found.append("sorts more than it gives")
+        found.append(SORTS)
     return found
 
 
@@ -78,16 +80,20 @@ async def faults_on_postgresql(connection: asyncpg.Connection, query: Query, lar
         explained = await connection.fetchval(f"explain (format json) execute looked_at{nulls}")
     finally:
         await connection.execute("deallocate looked_at")
-    leading = dict(
-        await connection.fetch("select indexrelid::regclass::text, pg_get_indexdef(indexrelid, 1, true) from pg_index")
-    )
-    return list(_walk(json.loads(explained)[0]["Plan"], large, leading, ends_early=False))
+    indexes = {row[0]: (row[1], row[2]) for row in await connection.fetch(_INDEXES)}
+    return list(_walk(json.loads(explained)[0]["Plan"], large, indexes, ends_early=False))
 
 
-def _walk(node: dict[str, Any], large: set[str], leading: dict[str, str], *, ends_early: bool) -> Iterator[str]:
+def _walk(node: dict[str, Any], large: set[str], indexes: Indexes, *, ends_early: bool) -> Iterator[str]:
     """`ends_early`: whoever reads this node stops after LIMIT rows."""
     kind = node["Node Type"]
-    yield from _faults_of_node(node, large, leading, ends_early=ends_early)
+    index = node.get("Index Name")
+    if kind == "Seq Scan" and node["Relation Name"] in large:
+        yield f"reads a whole table: {node['Relation Name']}"
+    if index is not None and indexes[index][0] in large:
+        yield from _faults_of_index(node, indexes[index][1], ends_early=ends_early and kind != "Bitmap Index Scan")
+    if kind == "Sort" and ends_early:
+        yield SORTS
     for below in node.get("Plans", ()):
         if below.get("Parent Relationship") in ("SubPlan", "InitPlan"):
             passes = False
@@ -95,27 +101,17 @@ def _walk(node: dict[str, Any], large: set[str], leading: dict[str, str], *, end
             passes = ends_early and below["Parent Relationship"] == "Outer"
         else:
             passes = kind == "Limit" or (ends_early and kind in _KEEPS_LIMIT and "Filter" not in node)
-        yield from _walk(below, large, leading, ends_early=passes)
+        yield from _walk(below, large, indexes, ends_early=passes)
 
 
-def _faults_of_node(
-    node: dict[str, Any], large: set[str], leading: dict[str, str], *, ends_early: bool
-) -> Iterator[str]:
-    kind, condition = node["Node Type"], node.get("Index Cond")
-    table, index = node.get("Relation Name"), node.get("Index Name")
-    if kind == "Seq Scan" and table in large:
-        yield f"reads a whole table: {table}"
-    if kind in ("Index Scan", "Index Only Scan") and table in large and condition is None:
-        if not ends_early:
-            yield f"reads a whole index: {index}"
-        elif "Filter" in node:
-            yield f"walks the index {index} until the filter {node['Filter']} lets enough rows through"
-    if kind == "Bitmap Index Scan" and condition is None:
-        yield f"reads a whole index: {index}"
-    if condition is not None and _bare(leading[str(index)]) not in _bare(condition):
-        yield f"skips the leading column of {index}: {condition}"
-    if kind == "Sort" and ends_early:
-        yield "sorts more than it gives"
+def _faults_of_index(node: dict[str, Any], leading: str, *, ends_early: bool) -> Iterator[str]:
+    name, condition = node["Index Name"], node.get("Index Cond")
+    if condition is not None and _bare(leading) not in _bare(condition):
+        yield f"skips the leading column of {name}: {condition}"
+    if condition is None and not ends_early:
+        yield f"reads a whole index: {name}"
+    if condition is None and ends_early and "Filter" in node:
+        yield f"walks along {name} until enough rows pass {node['Filter']}"
 
 
 def _bare(expression: str) -> str:

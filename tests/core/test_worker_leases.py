@@ -192,7 +192,7 @@ async def test_one_that_comes_back_from_the_dead_waits_for_its_turn(database_url
 
 async def bury(runtime: Runtime, held: Held) -> None:
     async def work(ctx: Context) -> None:
-        await ctx.tx.run(queries.bury_task, **held.place, attempts=2, last_error="")
+        await ctx.tx.run(queries.bury_task, **held.place, run_at=ctx.now, attempts=2, last_error="")
 
     await runtime.context().write_hot(work)
 

@@ -42,4 +42,3 @@ async def opened(url: str, **settings: Any) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.close()
-

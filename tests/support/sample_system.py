@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import datetime, timezone
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -76,7 +76,7 @@ class NewNote(Input):
     title: Title
     color: Color = Color.BLUE
     stars: Count = 0
-    labels: Annotated[list[Label], Meta(max_length=3)] = []
+    labels: Annotated[list[Label], Meta(max_length=3)] = []  # noqa: RUF012 - a declaration
     place: Place | None = None
     at: Moment | None = None
 
@@ -121,7 +121,7 @@ _columns = [notes.c[name] for name in ("id", "owner_id", "title", "color", "star
 _mine = (notes.c.id == bindparam("note_id"), notes.c.owner_id == bindparam("owner"))
 
 insert_note = one(
-    insert(notes).values({name: bindparam(name) for name in notes.c.keys()}).returning(*_columns),
+    insert(notes).values({column.key: bindparam(column.key) for column in notes.c}).returning(*_columns),
     into=Note,
 )
 find_note = maybe(select(*_columns).where(*_mine), into=Note)
@@ -220,7 +220,7 @@ async def pin_note(ctx: Context, id: UUID) -> Note:
 @operation.get("/v1/notes/echoes/{label}", public=True)
 async def echo(
     ctx: Context,
-    label: Label,
+    label: str,
     number: list[Count] = [],  # noqa: B006 - a declaration
     loud: bool = False,
     ratio: float | None = None,
@@ -237,6 +237,7 @@ async def make_secret(ctx: Context, body: Place) -> Secret:
     return Secret("s" * 5000 + body.country)
 
 
+_NEVER = datetime(2999, 1, 1, tzinfo=timezone.utc).timestamp()
 _PEOPLE = {
     "ada": (UUID(int=1), ("notes:read", "notes:write")),
     "bob": (UUID(int=2), ("notes:read",)),
@@ -250,7 +251,7 @@ async def verify_by_name(runtime: Runtime, token: str) -> Verified:
         raise Unauthenticated("The access token has expired.")
     account, scopes = _PEOPLE[token]
     actor = Actor(AccountId(account), SessionId(account), frozenset(scopes), f"account:{account}")
-    return Verified(actor, datetime.max.timestamp())
+    return Verified(actor, _NEVER)
 
 
 _this = sys.modules[__name__]

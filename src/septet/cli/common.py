@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -18,12 +17,13 @@ from typing import Any, NoReturn, TypeVar
 import click
 from msgspec import Struct
 
-import septet
 from septet import settings as reading
 from septet.settings import Settings, WrongSettingError
+from septet.systems import available
 
 T = TypeVar("T")
-WRONG_USE = 2  # the exit code of a command that was called, or set up, in a way that cannot work
+FAILED = 1  # the exit code of a command that could not do its work
+WRONG_USE = 2  # that of one that was called, or set up, in a way that cannot work
 
 
 class Sources(Struct, frozen=True):
@@ -64,20 +64,12 @@ def settings_kinds() -> dict[str, type[Struct]]:
     without loading the system.
     """
     kinds: dict[str, type[Struct]] = {"": Settings}
-    for name, package in sorted(_system_packages().items()):
+    for name, card in sorted(available().items()):
+        package = card.partition(":")[0].rpartition(".")[0]
         found = _settings_in(f"{package}.settings")
         if found is not None:
             kinds[name] = found
     return kinds
-
-
-def _system_packages() -> dict[str, str]:
-    """Installed systems: their packages by name. Our own lie in `septet`; others have an entry point."""
-    ours = {path.parent.name for folder in septet.__path__ for path in Path(folder).glob("*/system.py")} - {"core"}
-    packages = {name: f"septet.{name}" for name in ours}
-    for entry in importlib.metadata.entry_points(group="septet.systems"):
-        packages.setdefault(entry.name, entry.module.rpartition(".")[0])
-    return packages
 
 
 def _settings_in(module_name: str) -> type[Struct] | None:
@@ -108,12 +100,27 @@ def plain_errors() -> Iterator[None]:
     except WrongSettingError as error:
         fail(str(error))
     except BrokenPipeError:  # our reader left, as `| head` does
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 — the interpreter closes it when it ends
-        raise SystemExit(1) from None
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter closes it when it ends
+        raise SystemExit(FAILED) from None
+    except Exception as error:
+        if not _is_for_people(error):
+            raise
+        fail(str(error), FAILED)
+
+
+def _is_for_people(error: Exception) -> bool:
+    """Whether it was raised to be read: a problem of the domain, or a migration that may not be or failed."""
+    from septet.core.errors import Problem
+    from septet.engines.database.revisions import MigrationError
+
+    return isinstance(error, (Problem, MigrationError))
 
 
 def run_async(body: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run an asynchronous command body in an event loop of its own."""
+    """Run an asynchronous command body in an event loop of its own, with logs as the settings say."""
     import uvloop
 
+    from septet.logs import set_up_logs
+
+    set_up_logs(for_people=load_settings()[0].for_people)
     return uvloop.run(body())

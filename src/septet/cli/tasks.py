@@ -113,11 +113,14 @@ def _run(use: Callable[[Runtime], Awaitable[T]]) -> T:
     from septet.core.errors import Problem
 
     async def body() -> T:
-        from septet.app import running
+        from septet.app import database_url, running
+        from septet.engines.database import migrations
         from septet.systems import installed_systems
 
         settings, of_systems = load_settings()
         cards = installed_systems(settings)
+        if any(standing.missing for standing in await migrations.status(database_url(settings), cards)):
+            fail("the database is behind this release: septet migrate up, or septet serve, brings it up", FAILED)
         async with running(settings, of_systems, cards, doors=False, work=False, migrate=False) as septet:
             return await use(septet.runtime)
 

@@ -139,10 +139,12 @@ class Context:
         self, work: Callable[Concatenate[Context, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Run `work` in a writing transaction of its own, durable on return: one step of a `steps` operation."""
-        return await self.runtime.write(self, lambda: work(self, *args, **kwargs))
+        return await self.runtime.write(self, lambda: work(self, *args, **kwargs), name=work.__qualname__)
 
     async def write_hot(
         self, work: Callable[Concatenate[Context, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """As `write`, READ COMMITTED: for atomic updates of rows that many change at once."""
-        return await self.runtime.write(self, lambda: work(self, *args, **kwargs), Isolation.READ_COMMITTED)
+        return await self.runtime.write(
+            self, lambda: work(self, *args, **kwargs), Isolation.READ_COMMITTED, work.__qualname__
+        )

@@ -143,11 +143,16 @@ class Database(Protocol):
         ...
 
     async def write(
-        self, work: Callable[[Transaction], Awaitable[T]], *, isolation: Isolation = Isolation.SERIALIZABLE
+        self,
+        work: Callable[[Transaction], Awaitable[T]],
+        *,
+        isolation: Isolation = Isolation.SERIALIZABLE,
+        name: str = "",
     ) -> T:
         """Run `work` in one transaction and return once it is durable. `work` may be run again from its start.
 
-        `work` awaits nothing but its transaction. Raises Unavailable if the outcome is unknown.
+        `work` awaits nothing but its transaction. Transactions of one `name` that keep undoing each other take
+        turns. Raises Unavailable if the outcome is unknown.
         """
         ...
 

@@ -100,7 +100,7 @@ class Delivery:
                 raise LeaseLostError
             await _handle(ctx, held.task, payload)
 
-        await self._runtime.write(ctx, end_and_run)
+        await self._runtime.write(ctx, end_and_run, name=held.task.name)
 
     async def _run_steps(self, held: Held, payload: Struct | None) -> None:
         """Run the task in a call of its own, so that it can be stopped when its lease is lost; then end it."""
@@ -148,7 +148,8 @@ class Delivery:
 
     async def _bury(self, held: Held, attempts: int, reason: str, error: Exception | None = None) -> None:
         log.error("task is dead: see septet tasks list --state dead", **_names(held), reason=reason, exc_info=error)
-        await self._settle(held, queries.bury_task, attempts=attempts, last_error=reason)
+        now = self._runtime.clock()
+        await self._settle(held, queries.bury_task, run_at=now, attempts=attempts, last_error=reason)
 
     async def _settle(self, held: Held, query: Run, **values: Any) -> None:
         """Write down how the task ended. If the database stays away, its lease runs out and it is tried again."""

@@ -59,7 +59,7 @@ class Pipeline:
             work = lambda: operation.call(ctx, arguments)
         else:
             work = lambda: idempotency.run_once(ctx, operation, arguments, key)
-        return await self._runtime.write(ctx, work, operation.declared.isolation)
+        return await self._runtime.write(ctx, work, operation.declared.isolation, operation.name)
 
     def _spend(self, ctx: Context, operation: Operation) -> None:
         """Count the call against the default limit and the operation's own. Raises TooMany, costing nothing more."""

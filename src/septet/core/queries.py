@@ -213,9 +213,9 @@ release_task = run(update(tasks).where(*_still_held).values(lease=None, run_at=b
 _failed = (
     update(tasks)
     .where(*_still_held)
-    .values(lease=None, attempts=bindparam("attempts"), last_error=bindparam("last_error"))
+    .values(lease=None, run_at=bindparam("run_at"), attempts=bindparam("attempts"), last_error=bindparam("last_error"))
 )
-postpone_task = run(_failed.values(run_at=bindparam("run_at")))
+postpone_task = run(_failed)
 bury_task = run(_failed.values(state=_dead))
 
 # A task that its own transaction is just ending is locked by it, and needs no longer lease.
@@ -244,6 +244,8 @@ def _list(*conditions: ColumnElement[bool]) -> Many[Listed]:
         .order_by(tasks.c.id)
         .limit(bindparam("most", type_=Integer)),
         into=Listed,
+        scan="operators ask, seldom, and only tasks that are not done are kept",
+        sorts="PostgreSQL may choose to, where a filter leaves few",
     )
 
 
@@ -261,6 +263,7 @@ count_tasks = many(
         tasks.c.name, tasks.c.state
     ),
     into=Counted,
+    scan="it counts all tasks, and only those that are not done are kept",
 )
 _is_asked_for_and_free = (
     tasks.c.id == bindparam("task"),

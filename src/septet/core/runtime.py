@@ -93,7 +93,11 @@ class Runtime:
         return await self.database.read(attempt, snapshot=snapshot)
 
     async def write(
-        self, ctx: Context, work: Callable[[], Awaitable[R]], isolation: Isolation = Isolation.SERIALIZABLE
+        self,
+        ctx: Context,
+        work: Callable[[], Awaitable[R]],
+        isolation: Isolation = Isolation.SERIALIZABLE,
+        name: str = "",
     ) -> R:
         """Run `work` with `ctx.tx` open for writing, store what it announced, and return once durable.
 
@@ -112,7 +116,7 @@ class Runtime:
             finally:
                 ctx.transaction = None
 
-        value = await self.database.write(attempt, isolation=isolation)
+        value = await self.database.write(attempt, isolation=isolation, name=name)
         if ctx.pending:
             self.outbox.wake()
             ctx.pending.clear()

@@ -37,7 +37,9 @@ tasks = Table(
     Column("payload", Json, nullable=False),
     Column("ordered_by", Text),  # tasks with the same value run one after another
     Column("state", Text, nullable=False),
-    Column("run_at", Instant, nullable=False),  # due then; of a leased one, when its lease ends
+    Column(
+        "run_at", Instant, nullable=False
+    ),  # due then; of a leased one, when its lease ends; of a dead one, when it died
     Column("lease", Id),  # who holds it
     Column("attempts", Integer, nullable=False),  # that failed, or whose worker died
     Column("last_error", Text),

@@ -157,13 +157,10 @@ def forbidden_text(value: Any) -> Iterator[Fault]:
 
 def is_deeper(value: Any, most: int = DEEPEST) -> bool:
     """Whether arrays and objects lie within each other more than `most` deep."""
-    level = [value]
-    for _ in range(most + 1):
-        level = [
-            each
-            for item in level
-            for each in (item if isinstance(item, list) else item.values() if isinstance(item, dict) else ())
-        ]
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(most):
+        inner = (each for item in level for each in (item.values() if isinstance(item, dict) else item))
+        level = [each for each in inner if isinstance(each, dict | list)]
         if not level:
             return False
     return True

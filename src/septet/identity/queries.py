@@ -172,6 +172,7 @@ end_oldest_sessions = many(
     )
     .returning(sessions.c.id),
     into=Found,
+    sorts="an account has few sessions: this keeps it so",
 )
 sweep_sessions = run(_delete_some(sessions, sessions.c.expires_at < bindparam("before")))
 

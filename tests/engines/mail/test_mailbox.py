@@ -10,7 +10,8 @@ import pytest
 from septet.core.errors import Unavailable
 from septet.core.mail import Message
 from septet.engines.mail import open_mail
-from septet.engines.mail.mailbox import LocalMailbox, body_of
+from septet.engines.mail.letter import text_of
+from septet.engines.mail.mailbox import LocalMailbox
 from septet.settings import LogFormat, Settings
 
 SENDER = "Septet <septet@example.org>"
@@ -26,7 +27,7 @@ async def test_letters_are_kept_in_the_order_they_came(tmp_path: Path) -> None:
         await box.send(Message("ana@example.org", f"Letter {number}", f"Grüße {number}\n"))
     letters = list(box.letters())
     assert [letter["Subject"] for letter in letters] == [f"Letter {number}" for number in range(12)]
-    assert [body_of(letter) for letter in letters] == [f"Grüße {number}\n" for number in range(12)]
+    assert [text_of(letter) for letter in letters] == [f"Grüße {number}\n" for number in range(12)]
     assert box.clear() == 12
     assert list(box.letters()) == []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from septet.engines.database.dialects import POSTGRESQL
 from septet.engines.database.pool import WAIT, Lent, Pool
 from septet.engines.database.postgresql_errors import ABORTED, LOST, STALE, explain
 from septet.engines.database.postgresql_transaction import HeldTransaction, PlainReads
+from septet.engines.database.retries import Turns
 from septet.settings import Settings
 
 T = TypeVar("T")
@@ -53,7 +55,7 @@ class PostgresqlDatabase:
         self._prepared = settings.database_prepared
         self._timeout = settings.database_timeout
         self._plain_reads = PlainReads(self._pool, self._plans)
-        self._turn = asyncio.Lock()  # of those that were undone again and again
+        self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self._healthy = True  # the last commit succeeded
 
     def compile(self, queries: Iterable[Query]) -> None:
@@ -69,29 +71,36 @@ class PostgresqlDatabase:
             return await self._read_in_one(work, "BEGIN READ ONLY")
         return await work(self._plain_reads)
 
-    async def write(self, work: Work[T], *, isolation: Isolation = Isolation.SERIALIZABLE) -> T:
+    async def write(self, work: Work[T], *, isolation: Isolation = Isolation.SERIALIZABLE, name: str = "") -> T:
         begin = self._begin(isolation)
+        turns = self._turns[name]
         aborts = failures = 0
-        taking_turns = False
-        try:
-            while True:
-                try:
-                    return await self._attempt(work, begin)
-                except Undone as undone:
-                    if isinstance(undone.cause, ABORTED):
-                        aborts += 1
-                    else:
-                        failures += 1
-                    if aborts >= TRIES or failures >= _TRIES_WHEN_LOST:
-                        raise explain(undone.cause, "a transaction") from undone.cause
-                if aborts >= _TAKE_TURNS_AFTER and not taking_turns:
-                    await self._turn.acquire()
-                    taking_turns = True
-                elif aborts:
-                    await asyncio.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.001 * 2**aborts)))  # noqa: S311
-        finally:
-            if taking_turns:
-                self._turn.release()
+        while True:
+            await turns.let_go_first()
+            try:
+                return await self._attempt(work, begin)
+            except Undone as undone:
+                if not isinstance(undone.cause, ABORTED):
+                    failures += 1
+                    if failures >= _TRIES_WHEN_LOST:
+                        raise explain(undone.cause, name) from undone.cause
+                    continue
+            aborts += 1
+            if aborts >= _TAKE_TURNS_AFTER:
+                async with turns:
+                    return await self._try_again(work, begin, name, aborts)
+            await _pause(aborts)
+
+    async def _try_again(self, work: Work[T], begin: str, name: str, aborts: int) -> T:
+        """The last tries, with the turn taken."""
+        while True:
+            try:
+                return await self._attempt(work, begin)
+            except Undone as undone:
+                aborts += 1
+                if aborts >= TRIES or not isinstance(undone.cause, ABORTED):
+                    raise explain(undone.cause, name) from undone.cause
+            await _pause(aborts)
 
     async def ready(self) -> bool:
         try:
@@ -172,10 +181,13 @@ class PostgresqlDatabase:
             self._healthy = False
             self._pool.drop(lent)
             raise Unavailable(_UNKNOWN) from error
-        except BaseException as error:
-            self._healthy = not isinstance(error, Exception) and self._healthy
+        except Exception as error:  # such as a full disk: PostgreSQL answered, so nothing was stored
+            self._healthy = False
             self._pool.drop(lent)
-            raise explain(error, "COMMIT") if isinstance(error, Exception) else error
+            raise explain(error, "COMMIT") from error
+        except BaseException:
+            self._pool.drop(lent)
+            raise
         self._pool.give(lent)
         if status != "COMMIT":
             raise RuntimeError(f"the database answered COMMIT with {status}")
@@ -195,6 +207,10 @@ class PostgresqlDatabase:
                 raise
         else:
             self._pool.give(lent)
+
+
+async def _pause(aborts: int) -> None:
+    await asyncio.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.001 * 2**aborts)))  # noqa: S311
 
 
 def _options(settings: Settings) -> dict[str, Any]:

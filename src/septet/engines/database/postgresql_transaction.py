@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
+import asyncpg
+
 from septet.core.database import Many, Maybe, One, Run
 from septet.engines.database.compile import Plans
 from septet.engines.database.pool import Pool
@@ -73,11 +75,19 @@ class HeldTransaction(_Queries):
     async def _call(self, name: str, call: Call, sql: str, parameters: tuple[Any, ...]) -> Any:
         try:
             return await call(self._raw, sql, parameters)
+        except asyncpg.InterfaceError as error:
+            if not self._raw.is_closed():  # two queries at once, of one transaction: a bug
+                self.failure = self.problem = RuntimeError(f"{name}: {error}")
+                raise self.problem from error
+            raise self._failed(error, name) from error
         except Exception as error:
-            problem = explain(error, name)
-            if self.failure is None:
-                self.failure, self.problem = error, problem
-            raise problem from error
+            raise self._failed(error, name) from error
+
+    def _failed(self, error: Exception, name: str) -> Exception:
+        problem = explain(error, name)
+        if self.failure is None:
+            self.failure, self.problem = error, problem
+        return problem
 
 
 class PlainReads(_Queries):

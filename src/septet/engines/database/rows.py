@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Integer
+from sqlalchemy import Column, ColumnElement, Float, Integer
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql import Executable
 
@@ -68,11 +68,13 @@ def converter(column: ColumnElement[Any], field: Any, dialect: Dialect) -> Conve
     enum = _enum_of(field)
     if enum is not None:
         return _member_of(enum)
-    if isinstance(column.type, Integer) and not isinstance(column, Column) and dialect.name == "postgresql":
-        return int  # the sum of bigints is a numeric
-    stored = getattr(type(column.type), "from_sqlite", None)
+    if dialect.name == "postgresql":  # its driver gives what is stored, but a sum or an average is a numeric
+        if isinstance(column, Column):
+            return None
+        return int if isinstance(column.type, Integer) else float if isinstance(column.type, Float) else None
+    stored: Convert | None = getattr(type(column.type), "from_sqlite", None)
     if stored is not None:
-        return typing.cast(Convert, stored) if dialect.name == "sqlite" else None
+        return stored
     processor: Convert | None = column.type.dialect_impl(dialect).result_processor(dialect, None)
     return processor
 

@@ -9,107 +9,25 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from septet.core.database import Isolation, Many, Maybe, One, Query, Run, Transaction
+from septet.core.database import Isolation, Query, Transaction
 from septet.core.errors import Unavailable
 from septet.engines.database.compile import Plans
 from septet.engines.database.dialects import SQLITE
-from septet.engines.database.sqlite_connection import Connection, create_private, explain, is_locked
+from septet.engines.database.sqlite_connection import Connection, create_private
+from septet.engines.database.sqlite_transaction import LaneTransaction, SnapshotTransaction, SqliteTransaction
 from septet.engines.database.write_lane import WriteLane
 from septet.settings import Settings
 
 T = TypeVar("T")
+Work = Callable[[Transaction], Awaitable[T]]
 
 _MOST_SNAPSHOTS = 64  # open at once; each keeps the log from being restarted
-_IDLE_SNAPSHOTS = 4  # connections kept for the next ones
-_TRIES_WHILE_LOCKED = 100
-
-
-class SqliteTransaction:
-    """Runs queries on one connection. Nothing here waits: each call ends before its coroutine first suspends."""
-
-    __slots__ = ("_connection", "_execute", "_plans", "failure")
-
-    def __init__(self, connection: Connection, plans: Plans) -> None:
-        self._connection = connection
-        self._execute: Callable[..., sqlite3.Cursor] = connection.execute
-        self._plans = plans
-        self.failure: Exception | None = None  # of a statement: a writing transaction does not outlive it
-
-    async def one(self, query: One[T], /, **values: Any) -> T:
-        plan = self._plans[query]
-        row = self._run(plan.name, plan.text(values), plan.bind(**values)).fetchone()
-        if row is None:
-            raise LookupError(f"{plan.name} found no row")
-        made: T = plan.make(*row)
-        return made
-
-    async def maybe(self, query: Maybe[T], /, **values: Any) -> T | None:
-        plan = self._plans[query]
-        row = self._run(plan.name, plan.text(values), plan.bind(**values)).fetchone()
-        return None if row is None else plan.make(*row)
-
-    async def all(self, query: Many[T], /, **values: Any) -> list[T]:
-        plan = self._plans[query]
-        cursor = self._run(plan.name, plan.text(values), plan.bind(**values))
-        try:
-            return plan.make_many(cursor.fetchall())
-        except sqlite3.Error as error:
-            raise self._failed(error, plan.name) from error
-
-    async def run(self, query: Run, /, **values: Any) -> int:
-        plan = self._plans[query]
-        changed = self._run(plan.name, plan.text(values), plan.bind(**values)).rowcount
-        if changed < 0 and plan.sql.startswith("WITH"):  # which the driver takes for a SELECT
-            changed = self._execute("SELECT changes()").fetchone()[0]
-        return max(changed, 0)
-
-    async def run_many(self, query: Run, rows: Iterable[dict[str, Any]], /) -> None:
-        plan = self._plans[query]
-        for row in rows:
-            self._run(plan.name, plan.text(row), plan.bind(**row))
-
-    async def try_lock(self, name: str) -> bool:
-        """Always True: writing transactions run one after another, so no other holds anything."""
-        return True
-
-    def expire(self) -> None:
-        """End the snapshot, and let every later query fail."""
-        if self._connection.raw.in_transaction:
-            self._connection.raw.rollback()
-        self._execute = _expired
-
-    def _run(self, name: str, sql: str, parameters: tuple[Any, ...]) -> sqlite3.Cursor:
-        self._connection.until = time.monotonic() + self._connection.timeout
-        try:
-            return self._execute(sql, parameters)
-        except (sqlite3.Error, OverflowError, UnicodeEncodeError) as error:
-            if isinstance(error, sqlite3.OperationalError) and is_locked(error):
-                return self._run_when_free(name, sql, parameters)
-            raise self._failed(error, name) from error
-
-    def _run_when_free(self, name: str, sql: str, parameters: tuple[Any, ...]) -> sqlite3.Cursor:
-        """A reader is locked out only while another process recovers the file or is the last to leave it."""
-        for tries_left in reversed(range(_TRIES_WHILE_LOCKED)):
-            time.sleep(0.002)
-            try:
-                return self._execute(sql, parameters)
-            except sqlite3.Error as error:
-                if not is_locked(error) or not tries_left:
-                    raise self._failed(error, name) from error
-        raise AssertionError
-
-    def _failed(self, error: Exception, name: str) -> Exception:
-        self.failure = explain(error, name)
-        return self.failure
-
-
-def _expired(sql: str, parameters: object = ()) -> sqlite3.Cursor:
-    raise Unavailable("This transaction is over, or took the database too long.")
+_IDLE_SNAPSHOTS = 4  # connections that are kept for the next ones
+_CLOSED = "The database is closed."
 
 
 class SqliteDatabase:
@@ -132,25 +50,30 @@ class SqliteDatabase:
 
     async def start(self) -> None:
         create_private(self.path)
-        self._lane = WriteLane(self.path, self._timeout, lambda connection: SqliteTransaction(connection, self._plans))
+        connection = Connection(self.path, self._timeout, writes=True)
+        self._lane = WriteLane(self.path, connection, LaneTransaction(connection, self._plans))
         self._reader = SqliteTransaction(self._open_reader(), self._plans)
 
-    async def read(self, work: Callable[[Transaction], Awaitable[T]], *, snapshot: bool = False) -> T:
+    async def read(self, work: Work[T], *, snapshot: bool = False) -> T:
         if snapshot:
             return await self._read_snapshot(work)
         if self._reader is None:
-            raise Unavailable("The database is closed.")
+            raise Unavailable(_CLOSED)
         return await work(self._reader)
 
-    async def write(
-        self, work: Callable[[Transaction], Awaitable[T]], *, isolation: Isolation = Isolation.SERIALIZABLE
-    ) -> T:
+    async def write(self, work: Work[T], *, isolation: Isolation = Isolation.SERIALIZABLE, name: str = "") -> T:
         if self._lane is None:
-            raise Unavailable("The database is closed.")
+            raise Unavailable(_CLOSED)
         return await self._lane.write(work)
 
     async def ready(self) -> bool:
-        return self._lane is not None and await self._lane.ready()
+        if self._lane is None or self._reader is None:
+            return False
+        try:
+            self._reader.probe()
+        except (Unavailable, sqlite3.Error):
+            return False
+        return await self._lane.ready()
 
     async def close(self) -> None:
         lane, self._lane, self._reader = self._lane, None, None
@@ -163,22 +86,22 @@ class SqliteDatabase:
         self._idle.clear()
         await lane.close()  # last, for whoever closes a file last moves its log into it
 
-    async def _read_snapshot(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+    async def _read_snapshot(self, work: Work[T]) -> T:
         if self._reader is None:
-            raise Unavailable("The database is closed.")
+            raise Unavailable(_CLOSED)
         if self._snapshots >= _MOST_SNAPSHOTS:
             raise Unavailable("Too many long reads at once.")
         connection = self._idle.pop() if self._idle else self._open_reader()
         self._snapshots += 1
-        transaction = SqliteTransaction(connection, self._plans)
+        transaction = SnapshotTransaction(connection, self._plans)
         # A snapshot that is held for long keeps the log growing, so it ends, and its later queries fail.
-        deadline = asyncio.get_running_loop().call_later(self._timeout, transaction.expire)
+        deadline = asyncio.get_running_loop().call_later(self._timeout, transaction.end)
         try:
-            connection.execute("BEGIN")
+            transaction.begin()
             return await work(transaction)
         finally:
             deadline.cancel()
-            transaction.expire()
+            transaction.end()
             self._snapshots -= 1
             self._give_back(connection)
 

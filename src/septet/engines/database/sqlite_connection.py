@@ -31,7 +31,6 @@ class Connection:
 
     def __init__(self, path: Path, timeout: float, *, writes: bool) -> None:
         self.raw = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=1024)
-        self.execute = self.raw.execute
         self.timeout = timeout
         self.until = 0.0  # when the running statement has taken too long
         try:
@@ -48,7 +47,7 @@ class Connection:
         """Only while another process opens, recovers or leaves the file is it locked, and that is soon over."""
         for tries_left in reversed(range(_OPENING_TRIES)):
             try:
-                self.execute(f"PRAGMA {pragma}").fetchall()
+                self.raw.execute(f"PRAGMA {pragma}").fetchall()
                 return
             except sqlite3.OperationalError as error:
                 if not is_locked(error) or not tries_left:

@@ -1,8 +1,8 @@
 """SQLite's write lane: operations one after another in savepoints, one COMMIT for the group, then all are answered.
 
 A commit costs a wait for the disk, an operation some microseconds. So whatever queued up while the disk was
-waited for shares the next transaction, and nobody, failures included, is answered before it is on disk. The
-COMMIT runs in a thread, the event loop answers reads meanwhile.
+waited for shares the next transaction, and nobody, failures included, is answered before that is on disk. The
+COMMIT runs in a thread; the event loop answers reads meanwhile.
 """
 
 from __future__ import annotations
@@ -15,37 +15,36 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from septet.core.database import Transaction
 from septet.core.errors import Unavailable
 from septet.engines.database.sqlite_connection import WAL_LIMIT, Connection, is_interrupted, is_locked
+from septet.engines.database.sqlite_transaction import LaneTransaction
+from septet.engines.database.suspended import refuse_suspended
 from septet.engines.database.turns import Turn
 
 T = TypeVar("T")
-Work = Callable[[Transaction], Awaitable[Any]]
 
 MOST_QUEUED = 4096
 GROUP = 256  # operations that share a COMMIT
 BUDGET = 0.005  # seconds that a group may hold the event loop
-_PAUSE = 0.005  # between tries while another program, not a Septet process, locks the file
-_WAL_STEP = 4 * 1024 * 1024  # how much the log grows before another try to restart it
+_PAUSE = 0.005  # between tries, while a program that takes no turns locks the file
+_WAL_STEP = 4 * 1024 * 1024  # how much the log grows before it is tried again to restart it
 
 _CLOSED = "The database is closed."
 _FULL = "Too many writes are waiting."
 _LOCKED = "The database is locked by another process. Nothing was changed."
-_UNKNOWN = "It is not known whether this was stored: the disk failed. Ask again before you repeat it."
-
-
-class LaneTransaction(Transaction, Protocol):
-    failure: Exception | None
+_BROKEN = "The database cannot be written now. Nothing was changed."
+_UNKNOWN = "It is not known whether this was stored: the disk failed. Look before you repeat it."
 
 
 class Waiting(NamedTuple):
     """An operation in the queue."""
 
-    work: Work
+    work: Callable[[Transaction], Awaitable[Any]]
     answer: asyncio.Future[Any]
     context: contextvars.Context
 
@@ -53,28 +52,28 @@ class Waiting(NamedTuple):
 class Outcome(NamedTuple):
     """What an operation came to; its caller hears of it once the group is on disk."""
 
-    answer: asyncio.Future[Any]
+    waiting: Waiting
     value: Any = None
     error: BaseException | None = None
 
     def tell(self) -> None:
-        if self.answer.done():  # the caller left
+        answer = self.waiting.answer
+        if answer.done():  # the caller left
             return
         if self.error is not None:
-            self.answer.set_exception(self.error)
+            answer.set_exception(self.error)
         else:
-            self.answer.set_result(self.value)
+            answer.set_result(self.value)
 
 
 class WriteLane:
     """The one connection of this process that writes."""
 
-    def __init__(self, path: Path, timeout: float, transaction: Callable[[Connection], LaneTransaction]) -> None:
-        self._connection = Connection(path, timeout, writes=True)
-        self._transaction = transaction(self._connection)
+    def __init__(self, path: Path, connection: Connection, transaction: LaneTransaction) -> None:
+        self._connection = connection
+        self._transaction = transaction
         self._turn = Turn(path)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-commit")
-        self._timeout = timeout
         self._log = f"{path}-wal"
         self._restart_log_at = WAL_LIMIT
         self._queue: deque[Waiting] = deque()
@@ -83,7 +82,7 @@ class WriteLane:
         self._healthy = True  # the last commit succeeded
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
-        """Run `work` in its turn. Cancelled while it waits, it never runs; later, its change stands."""
+        """Run `work` when it is its turn. Cancelled while it waits, it never runs; later, its change stands."""
         if self._closed:
             raise Unavailable(_CLOSED)
         if len(self._queue) >= MOST_QUEUED:
@@ -92,17 +91,15 @@ class WriteLane:
         answer: asyncio.Future[T] = loop.create_future()
         self._queue.append(Waiting(work, answer, contextvars.copy_context()))
         if self._running is None:
-            self._running = loop.create_task(self._run(loop), context=contextvars.Context())
+            self._running = loop.create_task(self._run(), context=contextvars.Context())
         return await answer
 
     async def ready(self) -> bool:
-        """Whether the last commit succeeded; if not, try one that changes nothing but reaches the disk."""
+        """Whether the last commit succeeded; if not, one is tried that changes nothing but reaches the disk."""
         if not self._healthy and not self._closed:
-            try:
+            with suppress(Unavailable, sqlite3.Error):
                 await self.write(self._touch)
-            except (Unavailable, sqlite3.Error):
-                return False
-        return not self._closed and self._healthy
+        return self._healthy and not self._closed
 
     async def drain(self) -> None:
         """Take no more, and finish what is queued."""
@@ -111,7 +108,7 @@ class WriteLane:
             await asyncio.wait([self._running])
 
     async def close(self) -> None:
-        """Leave the file: if no other process uses it, its log is moved into it, so it is this one's turn."""
+        """Leave the file. Whoever leaves last moves the log into it, so it is done in turn."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._leave)
         self._thread.shutdown()
 
@@ -124,142 +121,147 @@ class WriteLane:
             self._turn.close()
 
     async def _touch(self, _: Transaction) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        self._connection.execute(f"PRAGMA user_version = {version}")
+        version = self._connection.raw.execute("PRAGMA user_version").fetchone()[0]
+        self._connection.raw.execute(f"PRAGMA user_version = {version}")
 
-    async def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _run(self) -> None:
         """Group after group, until nobody waits."""
         try:
             while self._queue:
-                await self._take_turn(loop)
-                group: list[Outcome] = []
+                await self._take_turn()
                 try:
-                    if not await self._begin():
-                        continue
-                    group = self._gather()
-                    await loop.run_in_executor(self._thread, self._commit)
-                    self._healthy = True
-                except sqlite3.Error:
-                    self._healthy = False
-                    group = [Outcome(outcome.answer, error=Unavailable(_UNKNOWN)) for outcome in group]
+                    if await self._begin():
+                        await self._run_group()
                 finally:
-                    self._roll_back()
                     self._turn.give()
-                for outcome in group:
-                    outcome.tell()
         finally:
             self._running = None
 
-    async def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for this process's turn; who waits longer than a statement may take is told so."""
+    async def _run_group(self) -> None:
+        """Gather a group, commit it, and answer all of it, whatever happens."""
+        group: list[Outcome] = []
+        try:
+            self._gather(group)
+            await self._commit_in_thread()
+            self._healthy = True
+        except BaseException as error:
+            self._healthy = False
+            group = [_unknown(outcome, error) for outcome in group]
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            if self._connection.raw.in_transaction:
+                self._connection.raw.rollback()
+            for outcome in group:
+                outcome.tell()
+
+    async def _take_turn(self) -> None:
+        """Wait for this process's turn. Callers that wait longer than a statement may take are told so."""
         if self._turn.take(wait=False):
             return
+        loop = asyncio.get_running_loop()
         taking = loop.run_in_executor(self._thread, lambda: self._turn.take(wait=True))
-        while not taking.done():
-            await asyncio.wait([taking], timeout=self._timeout)
-            if not taking.done():
-                self._refuse_all(_LOCKED)
-        taking.result()
+        try:
+            while not taking.done():
+                await asyncio.wait([taking], timeout=self._connection.timeout)
+                if not taking.done():
+                    self._refuse_all(_LOCKED)
+        except asyncio.CancelledError:
+            taking.add_done_callback(lambda _: self._turn.give())
+            raise
 
     async def _begin(self) -> bool:
-        """Begin the group's transaction; False if another program kept the file locked until all were refused."""
-        until = time.monotonic() + self._timeout
+        """Begin the group's transaction; False if that was not possible until all who waited were refused."""
+        until = time.monotonic() + self._connection.timeout
         while True:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.raw.execute("BEGIN IMMEDIATE")
                 return True
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 if not is_locked(error):
-                    self._refuse_all("The database cannot be written now. Nothing was changed.")
-                    raise
+                    self._healthy = False
+                    self._refuse_all(_BROKEN)
+                    return False
             if time.monotonic() > until:
                 self._refuse_all(_LOCKED)
                 return False
             await asyncio.sleep(_PAUSE)
 
     def _refuse_all(self, reason: str) -> None:
-        """Answer those that still wait: they did not run."""
+        """Answer those who still wait: they did not run."""
         while self._queue:
-            Outcome(self._queue.popleft().answer, error=Unavailable(reason)).tell()
+            Outcome(self._queue.popleft(), error=Unavailable(reason)).tell()
 
-    def _gather(self) -> list[Outcome]:
+    def _gather(self, group: list[Outcome]) -> None:
         """Run what waits, each in a savepoint, within the group's bounds."""
-        run = self._connection.execute
-        ran: list[Waiting] = []
-        group: list[Outcome] = []
+        execute = self._connection.raw.execute
         until = time.perf_counter() + BUDGET
         while self._queue and len(group) < GROUP and time.perf_counter() < until:
-            waiting = self._queue.popleft()
-            if waiting.answer.done():
+            if self._queue[0].answer.done():  # the caller left
+                self._queue.popleft()
                 continue
-            run("SAVEPOINT operation")
-            outcome = self._drive(waiting)
-            if outcome.error is None:
-                run("RELEASE operation")
-            elif self._connection.raw.in_transaction:
-                run("ROLLBACK TO operation")
-                run("RELEASE operation")
-            else:  # SQLite rolled the whole transaction back
-                return self._begin_again(ran, group, outcome)
-            ran.append(waiting)
+            execute("SAVEPOINT operation")
+            outcome = self._drive(self._queue.popleft())
+            if not self._connection.raw.in_transaction:
+                self._begin_again(group, outcome)
+                return
             group.append(outcome)
-        return group
+            if outcome.error is not None:
+                execute("ROLLBACK TO operation")
+            execute("RELEASE operation")
 
-    def _begin_again(self, ran: list[Waiting], group: list[Outcome], last: Outcome) -> list[Outcome]:
-        """An operation ended the group's transaction: it took too long, and the others run again; or the disk fails."""
-        cause = last.error.__cause__ if last.error is not None else None
-        if cause is not None and is_interrupted(cause):
-            self._queue.extendleft(reversed(ran))
-            return [last]
-        return [*(Outcome(outcome.answer, error=Unavailable(_UNKNOWN)) for outcome in group), last]
+    def _begin_again(self, group: list[Outcome], last: Outcome) -> None:
+        """SQLite undid the whole transaction: a statement of its last operation took too long, or the disk failed.
+
+        In the first case the others, of whom nobody heard, run again.
+        """
+        failure = self._transaction.failure
+        if failure is not None and failure.__cause__ is not None and is_interrupted(failure.__cause__):
+            self._queue.extendleft(outcome.waiting for outcome in reversed(group))
+            group[:] = [last]
+            return
+        group.append(last)
+        raise sqlite3.OperationalError("the transaction was rolled back") from failure
 
     def _drive(self, waiting: Waiting) -> Outcome:
-        """Run the operation by hand, in its caller's context. It awaits only its transaction, which never waits."""
+        """Run an operation by hand, in its caller's context. It awaits only its transaction, which never waits."""
         transaction = self._transaction
         transaction.failure = None
         try:
             working = cast(Coroutine[Any, Any, Any], waiting.work(transaction))
             waiting.context.run(working.send, None)
         except StopIteration as end:
-            return Outcome(waiting.answer, value=end.value, error=transaction.failure)
+            return Outcome(waiting, end.value, transaction.failure)
         except asyncio.CancelledError:
-            return Outcome(waiting.answer, error=Unavailable("The operation was cancelled. Nothing was changed."))
+            return Outcome(waiting, error=Unavailable("The operation was cancelled. Nothing was changed."))
         except BaseException as error:
-            return Outcome(waiting.answer, error=transaction.failure or error)
-        return Outcome(waiting.answer, error=_refuse_suspended(working, waiting.context))
+            return Outcome(waiting, error=error)
+        return Outcome(waiting, error=refuse_suspended(working, waiting.context))
+
+    async def _commit_in_thread(self) -> None:
+        committing = self._thread.submit(self._commit)
+        try:
+            await asyncio.shield(asyncio.wrap_future(committing))
+        except asyncio.CancelledError:  # the event loop ends: the thread must be done before anything else is
+            committing.result()
+            raise
 
     def _commit(self) -> None:
         """In the lane's thread."""
         if self._connection.raw.in_transaction:
-            self._connection.execute("COMMIT")
-            self._restart_log_when_long()
+            self._connection.raw.execute("COMMIT")
+            with suppress(sqlite3.Error, OSError):  # of an upkeep that may wait
+                self._restart_long_log()
 
-    def _restart_log_when_long(self) -> None:
-        """Readers that never pause keep the log growing; this waits for none, and tries again as it grows."""
+    def _restart_long_log(self) -> None:
+        """Readers without a pause keep the log growing. This waits for none; it is tried again as the log grows."""
         size = os.stat(self._log).st_size
-        if size <= self._restart_log_at:
-            return
-        busy = self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0]
-        self._restart_log_at = size + _WAL_STEP if busy else WAL_LIMIT
-
-    def _roll_back(self) -> None:
-        if self._connection.raw.in_transaction:
-            self._connection.raw.rollback()
+        if size > self._restart_log_at:
+            busy = self._connection.raw.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0]
+            self._restart_log_at = size + _WAL_STEP if busy else WAL_LIMIT
 
 
-def _refuse_suspended(working: Coroutine[Any, Any, Any], context: contextvars.Context) -> RuntimeError:
-    """Close an operation that waits for something, and say where it waits."""
-    names = []
-    innermost: Any = working
-    while getattr(innermost, "cr_await", None) is not None or hasattr(innermost, "cr_frame"):
-        frame = innermost.cr_frame
-        names.append(f"{innermost.__qualname__}:{frame.f_lineno}" if frame is not None else innermost.__qualname__)
-        innermost = innermost.cr_await
-    try:
-        context.run(working.close)
-    except RuntimeError:
-        names.append("which also refuses to end")
-    return RuntimeError(
-        f"a writing transaction may await nothing but its transaction; this one waits in {' → '.join(names)}. "
-        "Declare its operation with steps=True"
-    )
+def _unknown(outcome: Outcome, cause: BaseException) -> Outcome:
+    error = Unavailable(_UNKNOWN)
+    error.__cause__ = cause
+    return Outcome(outcome.waiting, error=error)

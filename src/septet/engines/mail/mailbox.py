@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from septet.core.errors import Unavailable
 from septet.core.mail import Message
-from septet.engines.mail.letter import compose, sender_of, text_of
+from septet.engines.mail.letter import compose, printable, sender_of
 
 if TYPE_CHECKING:
     from mailbox import Maildir
@@ -76,16 +76,6 @@ class LocalMailbox:
         for room in ("tmp", "new", "cur"):
             (self._folder / room).mkdir(mode=0o700, exist_ok=True)
         return Maildir(self._folder)
-
-
-def printable(text: str) -> str:
-    """`text` without what a terminal would obey: a letter may hold what a stranger wrote."""
-    return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
-
-
-def body_of(letter: EmailMessage) -> str:
-    """What a person reads in a letter, safe to show on a terminal."""
-    return printable(text_of(letter).replace("\r\n", "\n"))
 
 
 def _when(key: str) -> tuple[int, int, str]:
