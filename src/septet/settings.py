@@ -91,6 +91,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return f"http://{host}:{self.port}"
 
     @property
+    def database_kind(self) -> str:
+        return "postgresql" if self.database_url.startswith(("postgresql://", "postgres://")) else "sqlite"
+
+    @property
     def for_people(self) -> bool:
         """Whether someone reads what we say as we say it, rather than a program."""
         return self.log_format is LogFormat.TEXT or (self.log_format is LogFormat.AUTO and sys.stderr.isatty())

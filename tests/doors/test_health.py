@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from test_http import assert_problem
 
-from support.asgi import call
+from support.asgi import assert_problem, call
 from support.doors import named, open_door
 from support.faulty_system import FAULTY
 

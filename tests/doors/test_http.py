@@ -7,21 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from support.asgi import GONE, STALLED, Answer, call
+from support.asgi import GONE, STALLED, assert_problem, call
 from support.doors import named, open_door
 
 ECHO = "/v1/notes/echoes/x"
 NOTES = "/v1/notes/notes"
 LARGE = "/v1/notes/echoes/" + "x" * 2000
-
-
-def assert_problem(answer: Answer, status: int, code: str) -> None:
-    """One shape for everything that goes wrong."""
-    assert (answer.status, answer.header("content-type")) == (status, "application/problem+json")
-    assert answer.body.keys() - {"errors"} == {"type", "title", "status", "detail", "code", "request_id"}
-    assert (answer.code, answer.body["type"], answer.body["status"]) == (code, f"/errors/{code}", status)
-    assert answer.body["request_id"] == answer.header("x-request-id")
-    assert answer.body["detail"]
 
 
 async def test_a_reply_carries_what_every_reply_carries_and_nothing_else(tmp_path: Path) -> None:

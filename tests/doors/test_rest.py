@@ -9,13 +9,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from test_http import assert_problem
 
 from septet.app import Septet
 from septet.core.floor import FLOOR
 from septet.core.versions import etag_of
 from support.app import running_septet
-from support.asgi import call
+from support.asgi import assert_problem, call
 from support.doors import named, open_door
 from support.sample_system import NOTES as NOTES_SYSTEM
 

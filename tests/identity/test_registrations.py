@@ -9,7 +9,7 @@ import pytest
 from septet.core.errors import Invalid
 from septet.identity.problems import EmailTaken, InvalidCredentials, WeakPassword, WrongCode
 from septet.identity.settings import EmailVerification
-from septet.identity.types import NewAccount, SignedUp, VerificationProof, VerificationSent
+from septet.identity.types import NewAccount, SignedUp, VerificationSent
 from support.app import Clock
 from support.people import (
     ADA,
@@ -28,6 +28,7 @@ from support.people import (
     mails_to,
     register,
     sign_in,
+    verify,
 )
 
 
@@ -53,16 +54,13 @@ async def test_the_link_makes_the_account_with_the_password_chosen_there(databas
         sent = await begin_registration(septet, ADA, "mallory chose this one first")
         token = link_in((await mails_to(septet, ADA))[-1])
         with pytest.raises(Invalid):
-            await call(
-                septet, "verify_registration", body=VerificationProof(verification_id=sent.verification_id, token=token)
-            )
-        proof = VerificationProof(verification_id=sent.verification_id, token=token, password=OTHER_PASSWORD)
-        assert (await call(septet, "verify_registration", body=proof)).account.email == ADA
+            await verify(septet, sent, token=token)
+        assert (await verify(septet, sent, token=token, password=OTHER_PASSWORD)).account.email == ADA
         assert await sign_in(septet, ADA, OTHER_PASSWORD)
         with pytest.raises(InvalidCredentials):
             await sign_in(septet, ADA, "mallory chose this one first")
         with pytest.raises(WrongCode):
-            await call(septet, "verify_registration", body=proof)
+            await verify(septet, sent, token=token, password=OTHER_PASSWORD)
 
 
 async def test_who_registered_somebody_elses_address_first_gets_nothing(database_url: str, tmp_path: Path) -> None:
@@ -74,8 +72,7 @@ async def test_who_registered_somebody_elses_address_first_gets_nothing(database
         with pytest.raises(InvalidCredentials):
             await sign_in(septet, ADA, "mallory chose this one first")
         with pytest.raises(WrongCode):
-            proof = VerificationProof(verification_id=strangers.verification_id, code=strangers_code)
-            await call(septet, "verify_registration", body=proof)
+            await verify(septet, strangers, code=strangers_code)
         assert (await sign_in(septet, ADA)).account == reply.account
 
 
@@ -91,10 +88,9 @@ async def test_a_taken_address_is_answered_alike_and_its_owner_told(database_url
         *_, (to_ada, subject, text), (to_grace, _, graces) = await mails(septet)
         assert (to_ada, subject, to_grace) == (ADA, "You have an account already", GRACE)
         assert "#" not in text
-        for id in (known.verification_id, unknown.verification_id):
+        for sent in (known, unknown):
             with pytest.raises(WrongCode), counted_queries(septet) as ran:
-                proof = VerificationProof(verification_id=id, code=_wrong(code_in(graces)))
-                await call(septet, "verify_registration", body=proof)
+                await verify(septet, sent, code=_wrong(code_in(graces)))
             assert ran == ["identity.queries.try_verification"]
         assert await sign_in(septet, ADA, PASSWORD)
 
@@ -108,8 +104,7 @@ async def test_a_decoy_never_verifies_whatever_its_code_would_be(tmp_path: Path)
         await mails(septet)
         code = code_of(septet.runtime.keys, decoy.verification_id, "test1")
         with pytest.raises(WrongCode):
-            proof = VerificationProof(verification_id=decoy.verification_id, code=code)
-            await call(septet, "verify_registration", body=proof)
+            await verify(septet, decoy, code=code)
 
 
 async def test_the_right_code_is_refused_after_five_wrong_ones(database_url: str, tmp_path: Path) -> None:
@@ -118,11 +113,9 @@ async def test_the_right_code_is_refused_after_five_wrong_ones(database_url: str
         code = await last_code(septet, ADA)
         for _ in range(5):
             with pytest.raises(WrongCode):
-                proof = VerificationProof(verification_id=sent.verification_id, code=_wrong(code))
-                await call(septet, "verify_registration", body=proof)
+                await verify(septet, sent, code=_wrong(code))
         with pytest.raises(WrongCode):
-            proof = VerificationProof(verification_id=sent.verification_id, code=code)
-            await call(septet, "verify_registration", body=proof)
+            await verify(septet, sent, code=code)
 
 
 async def test_a_code_and_a_link_expire(tmp_path: Path) -> None:
@@ -131,21 +124,18 @@ async def test_a_code_and_a_link_expire(tmp_path: Path) -> None:
         sent = await begin_registration(septet, ADA)
         text = (await mails_to(septet, ADA))[-1]
         clock.advance(minutes=30)
-        for proof in (
-            VerificationProof(verification_id=sent.verification_id, code=code_in(text)),
-            VerificationProof(verification_id=sent.verification_id, token=link_in(text), password=PASSWORD),
-        ):
+        for proof in ({"code": code_in(text)}, {"token": link_in(text), "password": PASSWORD}):
             with pytest.raises(WrongCode):
-                await call(septet, "verify_registration", body=proof)
+                await verify(septet, sent, **proof)
 
 
 async def test_a_code_of_another_registration_is_wrong(tmp_path: Path) -> None:
     async with front_door("", tmp_path) as septet:
         adas = await begin_registration(septet, ADA)
         await begin_registration(septet, MALLORY)
+        code = await last_code(septet, MALLORY)
         with pytest.raises(WrongCode):
-            proof = VerificationProof(verification_id=adas.verification_id, code=await last_code(septet, MALLORY))
-            await call(septet, "verify_registration", body=proof)
+            await verify(septet, adas, code=code)
 
 
 async def test_one_address_gets_ten_mails_an_hour_and_no_more(tmp_path: Path) -> None:

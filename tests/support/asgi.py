@@ -46,6 +46,15 @@ class Answer:
         return sorted(error["pointer"] for error in self.body.get("errors", []))
 
 
+def assert_problem(answer: Answer, status: int, code: str) -> None:
+    """One shape for everything that goes wrong."""
+    assert (answer.status, answer.header("content-type")) == (status, "application/problem+json")
+    assert answer.body.keys() - {"errors"} == {"type", "title", "status", "detail", "code", "request_id"}
+    assert (answer.code, answer.body["type"], answer.body["status"]) == (code, f"/errors/{code}", status)
+    assert answer.body["request_id"] == answer.header("x-request-id")
+    assert answer.body["detail"]
+
+
 async def call(
     app: Any,
     method: str,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -14,18 +13,24 @@ from septet.settings import Settings
 from support.postgres import PostgresServer
 from support.sql import execute
 
-_numbers = itertools.count(1)
+_END_ITS_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}'"
 
 
 @contextmanager
 def new_postgresql_database(server: PostgresServer) -> Iterator[str]:
-    """The URL of an empty database on `server`, dropped at the end with all its connections."""
-    name = f"test_{next(_numbers)}"
-    execute(server.url(), f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY FILE_COPY")
-    try:
-        yield server.url(name)
-    finally:
-        execute(server.url(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    """The URL of an empty database on `server`.
+
+    Emptying one is ten times quicker than making one, so they are used again.
+    """
+    if server.empty_databases:
+        name = server.empty_databases.pop()
+    else:
+        name = f"test_{next(server.numbers)}"
+        execute(server.url(), f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY FILE_COPY")
+    yield server.url(name)
+    execute(server.url(), _END_ITS_CONNECTIONS.format(name))
+    execute(server.url(name), "DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+    server.empty_databases.append(name)
 
 
 def new_sqlite_database(folder: Path) -> str:

@@ -103,8 +103,13 @@ async def begin_registration(septet: Septet, email: str, password: str = PASSWOR
 async def register(septet: Septet, email: str, password: str = PASSWORD, **more: Any) -> SessionReply:
     """A person who typed the code from the mail."""
     sent = await begin_registration(septet, email, password, **more)
-    proof = VerificationProof(verification_id=sent.verification_id, code=await last_code(septet, email))
-    reply = await call(septet, "verify_registration", body=proof)
+    return await verify(septet, sent, code=await last_code(septet, email))
+
+
+async def verify(septet: Septet, sent: VerificationSent, **proof: str) -> SessionReply:
+    """Type the `code`; or open the link with its `token`, and choose a `password`."""
+    body = VerificationProof(verification_id=sent.verification_id, **proof)
+    reply = await call(septet, "verify_registration", body=body)
     assert isinstance(reply, SessionReply)
     return reply
 

@@ -6,6 +6,7 @@ The wheel's own Python layer adds a system user and widens the modes of folders;
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
@@ -41,6 +42,8 @@ class PostgresServer:
             os.chown(self.folder, pwd.getpwnam(self._user).pw_uid, -1)
         self._settings = _ALWAYS if durable else (*_ALWAYS, *_QUICK)
         self._programs = self._reachable_programs()
+        self.numbers = itertools.count(1)  # of the databases made here
+        self.empty_databases: list[str] = []
         self._server: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
         self._create_data()

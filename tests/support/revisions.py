@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import textwrap
 from pathlib import Path
@@ -50,19 +51,14 @@ def ask(url: str, *statements: str) -> list[tuple[Any, ...]]:
     """Run statements past the engine, each in a transaction of its own, and give the rows of the last one."""
     if not url.startswith("sqlite"):
         return asyncio.run(_ask_postgresql(url, statements))
-    connection = sqlite3.connect(sqlite_path(url, Settings()), isolation_level=None)
-    connection.execute("pragma foreign_keys = on")
-    rows: list[tuple[Any, ...]] = []
-    for statement in statements:
-        rows = connection.execute(statement).fetchall()
-    connection.close()
-    return rows
+    with contextlib.closing(sqlite3.connect(sqlite_path(url, Settings()), isolation_level=None)) as connection:
+        connection.execute("pragma foreign_keys = on")
+        return [connection.execute(statement).fetchall() for statement in statements][-1]
 
 
 async def _ask_postgresql(url: str, statements: tuple[str, ...]) -> list[tuple[Any, ...]]:
     connection = await asyncpg.connect(url)
-    rows: list[tuple[Any, ...]] = []
-    for statement in statements:
-        rows = [tuple(row) for row in await connection.fetch(statement)]
-    await connection.close()
-    return rows
+    try:
+        return [list(map(tuple, await connection.fetch(statement))) for statement in statements][-1]
+    finally:
+        await connection.close()

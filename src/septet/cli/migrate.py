@@ -9,21 +9,17 @@ septet migrate new SYSTEM WHAT  write the next revision from what the tables dec
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
-from septet.cli.common import fail, load_settings, plain_errors, run_async
+from septet.cli.common import FAILED, fail, load_settings, plain_errors, run_async
 
 if TYPE_CHECKING:
     from septet.core.system import System
     from septet.engines.database.migrations import Done
     from septet.engines.database.revisions import Standing
     from septet.settings import Settings
-
-FAILED = 1
 
 
 @click.group(name="migrate")
@@ -36,7 +32,7 @@ def status() -> None:
     """Where the database stands with each system. Exits with 1 if something is to do."""
     from septet.engines.database import migrations
 
-    with _told_plainly():
+    with plain_errors():
         settings, systems = _setup()
         standings = run_async(lambda: migrations.status(_url(settings), systems))
     width = max(len(found.system) for found in standings)
@@ -55,7 +51,7 @@ def up(system: str | None, to: str | None) -> None:
 
     if to and not system:
         fail("--to is a revision of one system: name the SYSTEM too")
-    with _told_plainly():
+    with plain_errors():
         settings, systems = _setup(system)
         backups = settings.data_dir / migrations.BACKUPS
         _tell(run_async(lambda: migrations.migrate_up(_url(settings), systems, to=to, backups=backups)))
@@ -72,7 +68,7 @@ def down(system: str, to: str | None) -> None:
     """
     from septet.engines.database import migrations
 
-    with _told_plainly():
+    with plain_errors():
         settings, systems = _setup(system)
         url, backups = _url(settings), settings.data_dir / migrations.BACKUPS
 
@@ -98,7 +94,7 @@ def check(url: str | None) -> None:
             found = [f"on SQLite, {fault}" for fault in await faults_of_tables(file, systems)]
         return found + ([f"on {url}, {fault}" for fault in await faults_of_tables(url, systems)] if url else [])
 
-    with _told_plainly():
+    with plain_errors():
         systems = _setup()[1]
         faults = [str(fault) for system in systems for fault in lint(system)]
         faults += run_async(lambda: tried(systems))
@@ -120,7 +116,7 @@ def new(system: str, what: tuple[str, ...]) -> None:
     from septet.engines.database.expand_contract import lint
     from septet.engines.database.scratch import write_next_revision
 
-    with _told_plainly():
+    with plain_errors():
         chosen = _setup(system)[1][0]
         path = run_async(lambda: write_next_revision(chosen, " ".join(what)))
         if path is None:
@@ -129,17 +125,6 @@ def new(system: str, what: tuple[str, ...]) -> None:
         click.echo(str(path))
         for fault in lint(chosen):
             click.echo(str(fault), err=True)
-
-
-@contextlib.contextmanager
-def _told_plainly() -> Iterator[None]:
-    from septet.engines.database.revisions import MigrationError
-
-    with plain_errors():
-        try:
-            yield
-        except MigrationError as error:
-            fail(str(error), FAILED)
 
 
 def _setup(name: str | None = None) -> tuple[Settings, list[System]]:

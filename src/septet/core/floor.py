@@ -15,4 +15,6 @@ FLOOR = System(
     tables=tables.metadata,
     scopes={"server:read": Scope("See how the server is doing: its metrics.", members=False)},
     migrations=Path(__file__).parent / "migrations",
+    export_person=idempotency.export_person,
+    erase_person=idempotency.erase_person,
 )

@@ -20,6 +20,7 @@ from septet.core.errors import InProgress, Invalid, KeyReused
 from septet.core.events import every
 from septet.core.operation import Operation
 from septet.core.queries import Stored
+from septet.core.types import AccountId
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 TWIN_LEASE = timedelta(seconds=60)  # a `steps` twin that says nothing for so long is taken for dead
@@ -105,6 +106,17 @@ def _replay(ctx: Context, operation: Operation, stored: Stored, fingerprint: byt
         raise KeyReused("This Idempotency-Key was used with another request.", pointer="/Idempotency-Key")
     ctx.replayed = True
     return msgspec.json.decode(stored.reply or b"null", type=operation.returns)
+
+
+async def export_person(ctx: Context, account_id: AccountId) -> dict[str, Any]:
+    """Which replies are kept for an account's retries."""
+    kept = await ctx.tx.all(queries.replies_of_actor, actor=str(account_id))
+    return {"core_idempotency": msgspec.to_builtins(kept)}
+
+
+async def erase_person(ctx: Context, account_id: AccountId) -> None:
+    """Forget the replies kept for an account's retries: they show what it was."""
+    await ctx.tx.run(queries.forget_replies_of_actor, actor=str(account_id))
 
 
 @every(timedelta(minutes=10))

@@ -30,6 +30,14 @@ from septet.core.database import Many, many, maybe, run
 from septet.core.tables import idempotency, schedules, tasks
 
 
+class Kept(Struct, frozen=True):
+    """That a reply is kept for a retry, as an export shows it. The reply itself shows what is held elsewhere."""
+
+    operation: str
+    key: str
+    created_at: datetime
+
+
 class Stored(Struct, frozen=True):
     """What is kept of an earlier call; `reply` is null while a `steps` operation runs."""
 
@@ -70,6 +78,14 @@ claim_reply = run(
 )
 
 forget_reply = run(delete(idempotency).where(*_at_place, idempotency.c.reply.is_(None)))
+
+replies_of_actor = many(
+    select(idempotency.c.operation, idempotency.c.key, idempotency.c.created_at)
+    .where(idempotency.c.actor == bindparam("actor"))
+    .order_by(idempotency.c.operation, idempotency.c.key),
+    into=Kept,
+)
+forget_replies_of_actor = run(delete(idempotency).where(idempotency.c.actor == bindparam("actor")))
 
 _key = (idempotency.c.actor, idempotency.c.operation, idempotency.c.key)
 forget_replies_before = run(

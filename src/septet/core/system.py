@@ -35,6 +35,8 @@ class Watch(Struct, frozen=True):
 class System(Struct, frozen=True, kw_only=True):
     """One system. `modules` hold its operations, relations and tasks; `queries` its named queries.
 
+    pages: a folder of what people see: each `*.html` is served at `/<system>/<page>`, scripts and styles beside it.
+    greeting: lines for whoever starts the server, printed once it answers.
     authenticate: verifies a bearer token, or raises Unauthenticated; one system has it.
     export_person: all that the system holds about an account, as plain JSON values by table.
     erase_person: removes it; called in the transaction that deletes the account, or from its event.
@@ -46,12 +48,14 @@ class System(Struct, frozen=True, kw_only=True):
     queries: ModuleType | None = None
     tables: MetaData | None = None
     migrations: Path | None = None
+    pages: Path | None = None
     settings: type[Struct] | None = None
     needs: tuple[str, ...] = ()
     scopes: Mapping[str, Scope] = {}
     problems: tuple[type[Problem], ...] = ()
     watches: tuple[Watch, ...] = ()
     prepare: Callable[[Runtime], Awaitable[None]] | None = None
+    greeting: Callable[[Runtime], Awaitable[list[str]]] | None = None
     authenticate: Callable[[Runtime, str], Awaitable[Verified]] | None = None
     export_person: Callable[[Context, AccountId], Awaitable[dict[str, Any]]] | None = None
     erase_person: Callable[[Context, AccountId], Awaitable[None]] | None = None

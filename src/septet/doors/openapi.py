@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from septet.doors.openapi_replies import FAULT, HEADERS, PROBLEM, replies_of
 from septet.doors.rest import located_paths
 from septet.doors.schemas import Schema, Use, schemas_of
 
+_RAISES = re.compile(r"\bRaises [^.]*\.")
 _DIALECT = "https://spec.openapis.org/oas/3.1/dialect/base"
 _ABOUT = """Every operation of this server.
 
@@ -36,7 +38,6 @@ _IDEMPOTENCY_KEY: Schema = {
     "description": "Any text of your own, new for each change. Sent again with the same request, the change is not "
     "made twice: the first reply is sent again.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
-    "example": "6f1c2b7e-order-42",
 }
 _IF_NONE_MATCH: Schema = {
     "name": "If-None-Match",
@@ -114,7 +115,7 @@ def _operation(runtime: Runtime, operation: Operation, schemas: Iterator[Schema]
     parameters: list[dict[str, Any]] = []
     described: dict[str, Any] = {
         "operationId": operation.name,
-        "summary": operation.doc.partition("\n")[0],
+        "summary": _without_raises(operation.doc.partition("\n")[0]),
         "description": _description(runtime, operation),
         "tags": [operation.system],
         "security": _security(operation),
@@ -140,11 +141,16 @@ def _operation(runtime: Runtime, operation: Operation, schemas: Iterator[Schema]
 
 
 def _description(runtime: Runtime, operation: Operation) -> str:
-    rest = inspect.cleandoc(operation.doc.partition("\n")[2])
+    rest = _without_raises(inspect.cleandoc(operation.doc.partition("\n")[2]))
     scope = operation.declared.scope
     needs = f"Needs the scope `{scope}`." if scope else "Open to everybody."
     limits = " and ".join(_in_words(limit) for limit in _limits_of(runtime, operation))
     return "\n\n".join(filter(None, (rest, needs, f"Limited to {limits}.")))
+
+
+def _without_raises(doc: str) -> str:
+    """What is raised in Python is answered as a problem here, which `responses` tells."""
+    return _RAISES.sub("", doc).strip()
 
 
 def _limits_of(runtime: Runtime, operation: Operation) -> Sequence[Limit]:

@@ -1,4 +1,5 @@
-"""The pages a person meets at the door: the home page, the documentation of operations, a page for each error.
+"""The pages a person meets at the door: the home page, the documentation of operations, a page for each error, and
+those that systems bring.
 
 Everything comes from this server: its own style sheet and scripts, and Swagger UI's files from their package. So the
 content security policy allows nothing else, and no script stands in a page.
@@ -9,11 +10,12 @@ from __future__ import annotations
 import inspect
 import mimetypes
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup, escape
 from msgspec import Struct
 from swagger_ui_bundle import swagger_ui_path
 
@@ -53,6 +55,8 @@ class File(Struct, frozen=True):
 class Site:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._with_pages = {card.name: card.pages for card in runtime.registry.systems if card.pages is not None}
+        self._files = {**_FILES, **dict(_files_of(self._with_pages))}
         self._read: dict[str, File] = {}
         self._pages: dict[str, tuple[bytes, str]] = {}
         self._problems: Mapping[str, type[Problem]] = {
@@ -69,6 +73,7 @@ class Site:
             Route("GET", "/errors/{code}", self.error, "error"),
             Route("GET", "/static/{version}/{name}", self.static, "static"),
             Route("GET", "/favicon.ico", self.icon, "icon"),
+            *(self._route_of(f"{system}/{path.stem}") for system, path in _pages_of(self._with_pages)),
         )
 
     async def home(self, request: Request) -> Reply:
@@ -93,7 +98,7 @@ class Site:
     async def static(self, request: Request) -> Reply:
         """A file. Under the address of its present content it may be kept for long."""
         version, name = request.parameters
-        if name not in _FILES:
+        if name not in self._files:
             raise NotFound("There is no such file.")
         file = self._file(name)
         cache = _FOR_LONG if version == file.version else _ASK_AGAIN
@@ -102,6 +107,14 @@ class Site:
     async def icon(self, request: Request) -> Reply:
         file = self._file("icon.svg")
         return Reply(200, file.body, file.content_type, etag=file.etag, cache=b"public, max-age=86400")
+
+    def _route_of(self, page: str) -> Route:
+        """A system's page. It is the same for everybody: what is particular comes from the API, or after the `#`."""
+
+        async def show(request: Request) -> Reply:
+            return self._page(page)
+
+        return Route("GET", f"/{page}", show, page)
 
     def _page(self, key: str, template: str = "", **values: Any) -> Reply:
         """A page, rendered once: what it shows stays the same while the process runs."""
@@ -116,19 +129,25 @@ class Site:
 
     def _load_templates(self) -> jinja2.Environment:
         environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(_HERE / "templates"),
+            loader=jinja2.ChoiceLoader(
+                [
+                    jinja2.FileSystemLoader(_HERE / "templates"),
+                    jinja2.PrefixLoader({name: jinja2.FileSystemLoader(at) for name, at in self._with_pages.items()}),
+                ]
+            ),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        environment.filters["prose"] = _prose
         environment.globals["file"] = lambda name: f"/static/{self._file(name).version}/{name}"
         return environment
 
     def _file(self, name: str) -> File:
         file = self._read.get(name)
         if file is None:
-            file = self._read[name] = _read_file(_FILES[name])
+            file = self._read[name] = _read_file(self._files[name])
         return file
 
     def _systems(self) -> list[dict[str, Any]]:
@@ -139,6 +158,26 @@ class Site:
             for card in registry.systems
             if counts[card.name]
         ]
+
+
+def _prose(text: str) -> Markup:
+    """Text of a docstring, with `code` set as code."""
+    parts = str(escape(text)).split("`")
+    return Markup("".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts)))  # noqa: S704 - escaped
+
+
+def _pages_of(folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    for system, folder in folders.items():
+        for path in sorted(folder.glob("*.html")):
+            yield system, path
+
+
+def _files_of(folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
+    """The scripts and styles beside systems' pages, by the name they are served under: `identity.forms.js`."""
+    for system, folder in folders.items():
+        for path in sorted(folder.iterdir()):
+            if path.suffix in {".js", ".css", ".svg"}:
+                yield f"{system}.{path.name}", path
 
 
 def _read_file(path: Path) -> File:

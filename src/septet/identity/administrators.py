@@ -107,9 +107,8 @@ async def greet(runtime: Runtime) -> list[str]:
     if await runtime.read(ctx, lambda: ctx.tx.all(queries.some_with_role, role=Role.ADMINISTRATOR.value)):
         return []
     return [
-        "There is no administrator yet. Make one with `septet create-admin EMAIL`, or send",
-        f'  {{"token": "{first_token(runtime.keys)}", "email": …, "password": …}}',
-        f"  to {runtime.floor.base_url}/v1/identity/administrators/first",
+        "There is no administrator yet. Open this link to become the one, or use `septet create-admin EMAIL`:",
+        f"  {runtime.floor.base_url}/identity/first-administrator#{first_token(runtime.keys)}",
     ]
 
 

@@ -43,8 +43,8 @@ async def request_email_change(ctx: Context, body: EmailChange) -> ProofSent:
     raises=(WrongCode,),
 )
 async def change_email(ctx: Context, id: VerificationId, body: EmailChangeProof) -> Account:
-    """Change your e-mail address, with the code or the token of the link in the mail to it. Raises WrongCode."""
-    row = await prove(ctx, id, Purpose.EMAIL_CHANGE, code=body.code, token=body.token)
+    """Change your e-mail address, with the code in the mail to it. Raises WrongCode."""
+    row = await prove(ctx, id, Purpose.EMAIL_CHANGE, code=body.code)
     return await ctx.write(_change, row)
 
 

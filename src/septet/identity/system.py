@@ -65,6 +65,7 @@ IDENTITY = System(
     queries=queries,
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
+    pages=Path(__file__).parent / "pages",
     settings=IdentitySettings,
     scopes={
         "identity:read": Scope("Read your account and sessions."),
@@ -73,6 +74,7 @@ IDENTITY = System(
     },
     watches=(Watch(LOOK_SECONDS, look),),
     prepare=prepare,
+    greeting=administrators.greet,
     authenticate=authenticate,
     export_person=export_person,
     erase_person=erase_person,

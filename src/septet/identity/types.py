@@ -147,10 +147,9 @@ class EmailChange(Input):
 
 
 class EmailChangeProof(Input):
-    """The code or the token of the link in the mail to the new address."""
+    """The code in the mail to the new address."""
 
-    code: Code | None = None
-    token: LinkToken | None = None
+    code: Code
 
 
 class PasswordChange(Input):

@@ -67,7 +67,7 @@ def seconds_to_prove(ctx: Context) -> int:
 
 
 async def prove(
-    ctx: Context, id: VerificationId, purpose: Purpose, *, code: str | None, token: str | None
+    ctx: Context, id: VerificationId, purpose: Purpose, *, code: str | None, token: str | None = None
 ) -> Verification:
     """The verification that a code or a link's token proves; steps of their own, outside any transaction.
 

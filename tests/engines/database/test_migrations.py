@@ -8,7 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import asyncpg
@@ -26,6 +26,8 @@ from septet.engines.database.scratch import faults_of_tables
 from septet.engines.database.turns import Turn
 from septet.settings import Settings
 from septet.systems import load_cards
+from support.databases import new_postgresql_database
+from support.postgres import PostgresServer
 from support.revisions import Shop, ask
 
 SYSTEMS = [FLOOR, *load_cards(())]
@@ -48,6 +50,12 @@ print("alembic" in sys.modules, "sqlalchemy.ext.asyncio" in sys.modules)
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
+
+
+@pytest.fixture
+def postgresql_url(postgres_server: PostgresServer) -> Iterator[str]:
+    with new_postgresql_database(postgres_server) as url:
+        yield url
 
 
 def start(url: str, shop: Shop) -> subprocess.Popen[str]:
@@ -93,24 +101,11 @@ def test_tables_that_differ_from_the_declared_ones_are_told(database_url: str, t
         Index("shop_item_name", "name"),
     )
     shop = Shop(tmp_path, declared)
-    shop.revise(ITEMS, "pass")
-    faults = asyncio.run(faults_of_tables_of(database_url, shop))
+    shop.revise(ITEMS.replace("nullable=False)", "nullable=False), if_not_exists=True"), "pass")
+    faults = asyncio.run(faults_of_tables(database_url, [shop.system]))
     for told in ("price", "shop_item_price", "shop_item_name", "downgrade() leaves shop_item"):
         assert any(told in fault for fault in faults), told
     assert any("collation" in fault for fault in faults) is not is_sqlite(database_url)
-
-
-async def faults_of_tables_of(url: str, shop: Shop) -> list[str]:
-    """Its downgrade leaves the table, so going up again fails."""
-    shop_file = shop.folder / "0001_change.py"
-    shop_file.write_text(shop_file.read_text().replace("create_table(", "create_table(if_not_exists=True, *", 1))
-    text = (
-        shop_file.read_text()
-        .replace('*"shop_item", ', '*("shop_item", ')
-        .replace("nullable=False))", "nullable=False)))")
-    )
-    shop_file.write_text(text)
-    return await faults_of_tables(url, [shop.system])
 
 
 def test_a_database_that_is_not_empty_is_not_tried_in(database_url: str, shop: Shop) -> None:
@@ -142,7 +137,7 @@ def test_up_and_down_stop_where_they_are_told(database_url: str, shop: Shop) -> 
 def test_a_revision_that_fails_leaves_nothing_and_those_before_it_stand(database_url: str, shop: Shop) -> None:
     shop.revise(ITEMS, DROP_ITEMS)
     shop.revise(f"{PRICES}\nop.execute(\"insert into shop_item (id, name) values (1, 'a')\")\nraise RuntimeError('no')")
-    with pytest.raises(MigrationError, match="shop 0002 up failed.*no"):
+    with pytest.raises(MigrationError, match=r"shop 0002 up failed.*no"):
         up(database_url, shop)
     assert version(database_url, shop) == "0001"
     assert ask(database_url, "select id, name from shop_item") == []
@@ -171,7 +166,7 @@ def test_rebuilding_a_table_keeps_the_rows_that_point_to_it_and_its_checks(datab
             Column("price", Integer),
             CheckConstraint("price > 0", name="shop_item_price"),
         )
-        op.create_table("shop_line", Column("item", ForeignKey("shop_item.id", ondelete="CASCADE"), nullable=False))
+        op.create_table("shop_line", Column("item", Integer, ForeignKey("shop_item.id", ondelete="CASCADE")))
         """
     )
     shop.revise('with op.batch_alter_table("shop_item") as batch:\n    batch.alter_column("price", nullable=False)')
@@ -188,7 +183,7 @@ def test_rows_are_never_left_pointing_to_nothing(database_url: str, shop: Shop) 
     shop.revise(
         """
         op.create_table("shop_item", Column("id", Integer, primary_key=True))
-        op.create_table("shop_line", Column("item", ForeignKey("shop_item.id"), nullable=False))
+        op.create_table("shop_line", Column("item", Integer, ForeignKey("shop_item.id"), nullable=False))
         op.execute("insert into shop_item values (1)")
         op.execute("insert into shop_line values (1)")
         """
@@ -258,16 +253,14 @@ def test_a_file_that_cannot_be_backed_up_is_not_migrated(shop: Shop, tmp_path: P
 
 
 def test_a_server_database_that_is_behind_is_refused_with_the_command(
-    database_url: str, shop: Shop, tmp_path: Path
+    postgresql_url: str, shop: Shop, tmp_path: Path
 ) -> None:
-    if is_sqlite(database_url):
-        pytest.skip("an embedded database is migrated")
     shop.revise(ITEMS, DROP_ITEMS)
-    up(database_url, shop)
+    up(postgresql_url, shop)
     shop.revise(PRICES, DROP_PRICES)
     with pytest.raises(MigrationError, match=r"behind this release \(shop\): run `septet migrate up`"):
-        asyncio.run(prepare_database(database_url, [shop.system], tmp_path))
-    assert version(database_url, shop) == "0001"
+        asyncio.run(prepare_database(postgresql_url, [shop.system], tmp_path))
+    assert version(postgresql_url, shop) == "0001"
 
 
 def test_the_previous_release_runs_on_the_tables_of_the_next(database_url: str, shop: Shop, tmp_path: Path) -> None:
@@ -296,6 +289,16 @@ def test_a_file_that_is_no_database_is_told(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "test.db").write_text("This is not a database, and it is long enough to be seen as such. " * 20)
     with pytest.raises(MigrationError, match="cannot be read"):
         asyncio.run(status_of(f"sqlite:///{tmp_path / 'test.db'}", [shop.system]))
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://someone:secret@127.0.0.1:1/septet", "postgresql://127.0.0.1:port/septet"]
+)
+def test_a_server_that_cannot_be_reached_is_told(shop: Shop, url: str) -> None:
+    shop.revise(ITEMS, DROP_ITEMS)
+    with pytest.raises(MigrationError, match="PostgreSQL cannot be reached") as told:
+        asyncio.run(status_of(url, [shop.system]))
+    assert "secret" not in str(told.value)
 
 
 # Who waits for whom.
@@ -345,16 +348,9 @@ def test_an_index_is_built_outside_transactions(database_url: str, shop: Shop) -
     assert ("shop_item_name",) in ask(database_url, names)
 
 
-@pytest.fixture
-def busy_postgresql(request: pytest.FixtureRequest, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    if is_sqlite(database_url):
-        pytest.skip("SQLite has no locks on tables")
-    monkeypatch.setattr(migrate_postgresql, "_LOCK_WAIT", 0.05)
-    return database_url
-
-
 async def migrate_while_read(url: str, shop: Shop, pauses: Sequence[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """A long transaction reads the table until the migration was turned away twice, or for good."""
+    monkeypatch.setattr(migrate_postgresql, "_LOCK_WAIT", 0.05)
     monkeypatch.setattr(migrate_postgresql, "_PAUSES", pauses)
     reader = await asyncpg.connect(url)
     await reader.execute("begin; select * from shop_item")
@@ -370,23 +366,23 @@ async def migrate_while_read(url: str, shop: Shop, pauses: Sequence[float], monk
 
 
 async def test_a_migration_lets_others_pass_while_a_table_is_in_use(
-    busy_postgresql: str, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    postgresql_url: str, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.revise(ITEMS, DROP_ITEMS)
-    await migrate_up(busy_postgresql, [shop.system])
+    await migrate_up(postgresql_url, [shop.system])
     shop.revise(PRICES, DROP_PRICES)
     with capture_logs() as told:
-        await migrate_while_read(busy_postgresql, shop, (0.05,) * 100, monkeypatch)
+        await migrate_while_read(postgresql_url, shop, (0.05,) * 100, monkeypatch)
     assert {line["event"] for line in told} == {"a table is in use, will try again"}
-    assert await current(busy_postgresql, [shop.system]) == {"shop": "0002"}
+    assert await current(postgresql_url, [shop.system]) == {"shop": "0002"}
 
 
 async def test_a_migration_gives_up_when_a_table_stays_in_use(
-    busy_postgresql: str, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    postgresql_url: str, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.revise(ITEMS, DROP_ITEMS)
-    await migrate_up(busy_postgresql, [shop.system])
+    await migrate_up(postgresql_url, [shop.system])
     shop.revise(PRICES, DROP_PRICES)
     with pytest.raises(MigrationError, match="could not be locked"):
-        await migrate_while_read(busy_postgresql, shop, (), monkeypatch)
-    assert await current(busy_postgresql, [shop.system]) == {"shop": "0001"}
+        await migrate_while_read(postgresql_url, shop, (), monkeypatch)
+    assert await current(postgresql_url, [shop.system]) == {"shop": "0001"}

@@ -25,11 +25,11 @@ def back_up(
 
     The name tells the moment and each system's version. Raises MigrationError if the copy cannot be made.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     known = "-".join(f"{system}.{version}" for system, version in versions.items() if version is not None)
     copy = folder / f"{now():%Y%m%dT%H%M%S.%fZ}-{known[:160]}.db"
     partial = copy.with_suffix(".partial")
     try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         _copy(file, partial)
         _to_disk(partial)
@@ -40,7 +40,8 @@ def back_up(
             f"the database could not be backed up to {copy}, so it was not migrated: {error}"
         ) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
     for old in sorted(folder.glob("*Z-*.db"))[:-KEPT]:
         old.unlink(missing_ok=True)
     return copy

@@ -7,6 +7,7 @@ integers beyond their column.
 from __future__ import annotations
 
 import keyword
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -23,6 +24,7 @@ from septet.core.errors import Invalid
 Convert = Callable[[Any], Any]
 Binder = Callable[..., tuple[Any, ...]]
 
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 LONGEST_LIST = 16_384  # SQLite takes 32,766 parameters a statement
 
 
@@ -112,8 +114,11 @@ def plain_text(value: Any) -> str | None:
 
 def json_text(value: Any) -> str:
     """The JSON document. Raises Invalid where its text holds a NUL, which PostgreSQL's jsonb cannot keep."""
-    encoded = msgspec.json.encode(value).decode()
-    if r"\u0000" in encoded:
+    try:
+        encoded = msgspec.json.encode(value).decode()
+    except UnicodeEncodeError as error:
+        raise Invalid("Text holds half of a surrogate pair, which is no character.") from error
+    if r"\u0000" in encoded and _ESCAPED_NUL.search(encoded):
         raise Invalid("Text may not hold a NUL character.")
     return encoded
 

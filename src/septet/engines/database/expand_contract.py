@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -113,7 +114,7 @@ def _of_operations(system: System, recorded: Sequence[Recorded], *, contract: bo
         operation = one.operation
         if isinstance(operation, ops.CreateTableOp):
             new.add(operation.table_name)
-        for why in _of_names(system, operation):
+        for why in _of_names(system, one):
             yield one.line, why
         if isinstance(operation, ops.ExecuteSQLOp) and not one.explained:
             yield one.line, "raw SQL needs its reason beside it: `# safe: …`"
@@ -192,18 +193,19 @@ def _of_index(one: Recorded, cleared: set[str | None], *, contract: bool, alone:
     return None if concurrently and operation.index_name in cleared else _HOW_TO_INDEX
 
 
-def _of_names(system: System, operation: ops.MigrateOperation) -> Iterator[str]:
+def _of_names(system: System, one: Recorded) -> Iterator[str]:
     """Systems share a database: each keeps to its own names, and points to nobody else's rows."""
+    operation = one.operation
     prefix = f"{system.name}_"
     name = getattr(operation, "new_table_name", None) or _table_of(operation)
     if name is not None and not name.startswith(prefix):
         yield f"{name} is not a table of {system.name}, which begin with {prefix}"
     if isinstance(operation, ops.CreateIndexOp) and not (operation.index_name or "").startswith(prefix):
         yield f"the index {operation.index_name} must begin with {prefix}: indexes share their names with all systems"
-    for target in _targets(operation):
+    for target in _targets(one):
         if not target.startswith(prefix):
             yield f"a foreign key points to {target}: none may cross to another system"
-    if _has_unnamed_check(operation):
+    if _has_unnamed_check(one):
         yield "a CHECK needs a name, or SQLite loses it when the table is rebuilt"
 
 
@@ -213,24 +215,22 @@ def _table_of(operation: ops.MigrateOperation) -> str | None:
     return getattr(operation, "source_table", None) or getattr(operation, "table_name", None)
 
 
-def _targets(operation: ops.MigrateOperation) -> Iterator[str]:
+def _targets(one: Recorded) -> Iterator[str]:
     """The tables that new foreign keys point to."""
-    keys: set[ForeignKey] = set()
-    match operation:
-        case ops.CreateForeignKeyOp():
-            yield operation.referent_table
-        case ops.CreateTableOp():
-            keys = operation.to_table().foreign_keys
-        case ops.AddColumnOp():
-            keys = operation.column.foreign_keys
+    keys: set[ForeignKey] = one.table.foreign_keys if one.table is not None else set()
+    match one.operation:
+        case ops.CreateForeignKeyOp(referent_table=target):
+            yield target
+        case ops.AddColumnOp(column=column):
+            keys = column.foreign_keys
     for key in keys:
         yield key.target_fullname.rpartition(".")[0]
 
 
-def _has_unnamed_check(operation: ops.MigrateOperation) -> bool:
-    if isinstance(operation, ops.CreateCheckConstraintOp):
-        return operation.constraint_name is None
-    if isinstance(operation, ops.CreateTableOp):
-        checks = [item for item in operation.to_table().constraints if isinstance(item, CheckConstraint)]
-        return any(check.name is None for check in checks)
-    return False
+def _has_unnamed_check(one: Recorded) -> bool:
+    if isinstance(one.operation, ops.CreateCheckConstraintOp):
+        return one.operation.constraint_name is None
+    if one.table is None:
+        return False
+    constraints = chain(one.table.constraints, *(column.constraints for column in one.table.columns))
+    return any(isinstance(item, CheckConstraint) and item.name is None for item in constraints)

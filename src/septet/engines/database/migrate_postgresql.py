@@ -11,16 +11,18 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import structlog
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from septet.engines.database.revisions import MigrationError, version_table
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
 LOCK_KEY = int.from_bytes(b"septet", "big")  # of the advisory lock that whoever migrates holds
@@ -66,6 +68,8 @@ class PostgresqlStore:
     @contextlib.asynccontextmanager
     async def exclusive(self) -> AsyncIterator[PostgresqlTurn]:
         """Hold an advisory lock, so that of several processes one migrates and the others wait."""
+        from sqlalchemy.ext.asyncio import create_async_engine
+
         guard = await self._connect()
         engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, connect_args=self._arguments())
         event.listen(engine.sync_engine, "begin", _limit_waiting)
@@ -81,7 +85,10 @@ class PostgresqlStore:
         raise MigrationError("PostgreSQL is backed up by its own means, such as pg_dump")
 
     async def _connect(self, **_: Any) -> asyncpg.Connection:
-        return await asyncpg.connect(self._url, statement_cache_size=0)
+        try:
+            return await asyncpg.connect(self._url, statement_cache_size=0)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise MigrationError(f"PostgreSQL cannot be reached: {error}") from error
 
     def _arguments(self) -> dict[str, Any]:
         """Names of statements that are never met again, as PgBouncer wants them."""
@@ -102,7 +109,8 @@ class PostgresqlTurn:
     async def change(self, work: Callable[[Connection], T]) -> T:
         """Run `work`, again if it could not get at a table in time: all others queue behind who waits for a lock."""
         for pause in (*_PAUSES, None):
-            await self._guard.execute("select 1")  # raises if the lock went with its connection
+            # Raises if the lock went with its connection; and its last result no longer holds a snapshot afterwards.
+            await self._guard.execute("select 1")
             try:
                 return await self._connection.run_sync(work)
             except DBAPIError as error:
@@ -124,15 +132,17 @@ class PostgresqlTurn:
 
 
 async def _lock(guard: asyncpg.Connection) -> None:
-    """Wait by asking again and again.
+    """Wait by asking again and again, holding nothing in between.
 
-    Whoever waits inside `pg_advisory_lock` holds a snapshot, and CREATE INDEX CONCURRENTLY waits for all of those:
-    the two would wait for each other. A transaction's lock, on a connection of its own, also holds behind PgBouncer.
+    Whoever waits inside `pg_advisory_lock` has a snapshot, and CREATE INDEX CONCURRENTLY waits for all of those: the
+    two would wait for each other. A transaction's lock, on a connection of its own, also holds behind PgBouncer.
     """
-    await guard.execute("begin isolation level read committed")
-    await guard.execute("set local idle_in_transaction_session_timeout = 0")
     waiting = False
-    while not await guard.fetchval(f"select pg_try_advisory_xact_lock({LOCK_KEY})"):
+    while True:
+        await guard.execute("begin isolation level read committed; set local idle_in_transaction_session_timeout = 0")
+        if await guard.fetchval(f"select pg_try_advisory_xact_lock({LOCK_KEY})"):
+            return
+        await guard.execute("rollback")
         if not waiting:
             log.info("waiting for another process that migrates this database")
             waiting = True

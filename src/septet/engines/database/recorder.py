@@ -17,6 +17,7 @@ from alembic.operations import BatchOperations, Operations
 from alembic.operations.ops import CreateTableOp, MigrateOperation
 from alembic.runtime.migration import MigrationContext
 from msgspec import Struct
+from sqlalchemy import Table
 from sqlalchemy.engine import make_url
 
 _REASON = re.compile(r"# safe: \S")
@@ -26,6 +27,7 @@ class Recorded(Struct, frozen=True):
     """One operation. `explained`: its statement carries a `# safe:` comment; `autocommit`: in no transaction."""
 
     operation: MigrateOperation
+    table: Table | None  # that it creates
     line: int
     autocommit: bool
     explained: bool
@@ -80,10 +82,10 @@ class _Recorder(Operations):
         self._explained = _explained_lines(path)
 
     def invoke(self, operation: MigrateOperation) -> Any:
+        table = operation.to_table(self._context) if isinstance(operation, CreateTableOp) else None
         line = self._line()
-        autocommit = self._context.is_autocommit
-        self.recorded.append(Recorded(operation, line, autocommit, line in self._explained))
-        return operation.to_table(self._context) if isinstance(operation, CreateTableOp) else None
+        self.recorded.append(Recorded(operation, table, line, self._context.is_autocommit, line in self._explained))
+        return table
 
     @contextlib.contextmanager
     def batch_alter_table(self, table_name: str, *_: Any, **__: Any) -> Iterator[BatchOperations]:

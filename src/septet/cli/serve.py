@@ -1,0 +1,65 @@
+"""`septet serve`: answer requests, and run tasks beside them, in one process or several."""
+
+from __future__ import annotations
+
+import importlib
+import resource
+import socket
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from septet.cli.common import load_settings, plain_errors
+from septet.cli.listener import open_listeners
+
+if TYPE_CHECKING:
+    from septet.cli.answering import Plan
+
+_OPEN_FILES = 65_536  # a connection is one; some systems allow 256 unless asked
+
+
+@click.command()
+def serve() -> None:
+    """Answer requests, and run tasks beside them, until SIGTERM or Ctrl-C; then let those that run end."""
+    with plain_errors():
+        settings, of_systems = load_settings()
+        listeners = open_listeners(settings.host, settings.port, settings.workers)
+        # Only now what takes its time to load: a wrong setting or a port that is taken is said at once.
+        from septet.cli.answering import Plan
+        from septet.logs import set_up_logs
+        from septet.systems import installed_systems
+
+        set_up_logs(for_people=settings.for_people)
+        settings = msgspec.structs.replace(settings, port=listeners[0].getsockname()[1])
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _allow_open_files()
+        plan = Plan(settings, of_systems, installed_systems(settings))
+        if settings.workers > 1:
+            raise SystemExit(_serve_in_many(plan, listeners))
+        _serve_in_one(plan, listeners[0])
+
+
+def _serve_in_one(plan: Plan, listener: socket.socket) -> None:
+    import uvloop
+
+    from septet.cli.answering import answer
+    from septet.cli.greeting import greet
+
+    uvloop.run(answer(plan, listener, answering=greet))
+
+
+def _serve_in_many(plan: Plan, listeners: list[socket.socket]) -> int:
+    from septet.cli.greeting import greet
+    from septet.cli.supervisor import Supervisor
+
+    for module in ("septet.doors.http", f"septet.engines.database.{plan.settings.database_kind}"):
+        importlib.import_module(module)  # what is loaded before the workers part is in memory once
+    return Supervisor(plan, listeners, greet).run()
+
+
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
