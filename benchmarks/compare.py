@@ -59,16 +59,17 @@ def figures_table(title: str, figures: Figures, notes: Sequence[str] = ()) -> Ta
 
 
 def ratios_table(title: str, figures: Figures, targets: Mapping[tuple[str, str], float]) -> Table:
-    """Septet's rate over each rival's, beside what was aimed for."""
+    """Septet's rate over each rival's, their processor time a request over its, and what was aimed for in rate."""
     rows: list[Sequence[str]] = []
     for (question, rival), sample in figures.items():
         if rival == "Septet":
             continue
         septet = figures[question, "Septet"]
         if sample.errors or septet.errors:
-            rows.append([f"{question}: Septet / {rival}", "invalid", "", ""])
+            rows.append([f"{question}: Septet / {rival}", "invalid", "", "", ""])
             continue
         ratio, target = septet.rate / sample.rate, targets.get((question, rival))
         verdict = "" if target is None else "met" if ratio >= target else "**short**"
-        rows.append([f"{question}: Septet / {rival}", f"{ratio:.2f}", f"{target or ''}", verdict])
-    return Table(title, ["", "ratio", "aim", ""], rows)
+        by_cpu = f"{sample.cpu / septet.cpu:.2f}"
+        rows.append([f"{question}: Septet / {rival}", f"{ratio:.2f}", by_cpu, f"{target or ''}", verdict])
+    return Table(title, ["", "by requests/s", "by CPU a request", "aim", ""], rows)

@@ -40,7 +40,7 @@ NOTES = (
 def run(*, quick: bool = False, only: Sequence[str] = ()) -> None:
     """Measure and write the results. `only` names contestants, for a look while working on one."""
     take_load_core()
-    rounds, seconds, rows = (1, 2, 300) if quick else (5, 4, 2000)
+    rounds, seconds, rows = (1, 2, 300) if quick else (3, 4, 2000)
     tables: list[Table] = []
     with tempfile.TemporaryDirectory(prefix="septet-bench-") as folder, postgres() as server:
         chosen = [kind for kind in ON_SQLITE if not only or kind.name in only]

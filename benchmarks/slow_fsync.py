@@ -40,7 +40,7 @@ class Rates(Struct, frozen=True):
 
 def run(*, quick: bool = False) -> None:
     take_load_core()
-    rounds, seconds = (1, 2) if quick else (5, 4)
+    rounds, seconds = (1, 2) if quick else (3, 4)
     found: dict[tuple[str, str], list[Rates]] = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="septet-bench-") as folder:
         disks: dict[str, Mapping[str, str]] = {"as it is": {}, "5 ms slower": {"LD_PRELOAD": _build(Path(folder))}}

@@ -17,9 +17,11 @@ from pathlib import Path
 from benchmarks.common import Sample, Table, median_of, take_load_core, write_results
 from benchmarks.compare import measure
 from benchmarks.contestants import Septet
+from benchmarks.load import Requests
 from benchmarks.postgres import postgres
 
 AIM = 1.2
+_LEAST_SHARE = 0.15  # of the processor time, for a worker that takes part
 WORKERS = (1, 2)
 QUESTIONS = ("read", "create")
 Samples = dict[tuple[str, str, int], list[Sample]]  # by database, question and workers
@@ -27,7 +29,7 @@ Samples = dict[tuple[str, str, int], list[Sample]]  # by database, question and 
 
 def run(*, quick: bool = False) -> None:
     take_load_core()
-    rounds, seconds = (1, 2) if quick else (5, 4)
+    rounds, seconds = (1, 2) if quick else (3, 4)
     samples: Samples = defaultdict(list)
     with tempfile.TemporaryDirectory(prefix="septet-bench-") as folder, postgres() as server:
         _measure(samples, "SQLite", Path(folder) / "sqlite", ["", ""], rounds, seconds)
@@ -50,10 +52,19 @@ def _measure(samples: Samples, database: str, folder: Path, urls: Sequence[str],
             sent = {workers: contestant.questions() for workers, contestant in contestants.items()}
             for question in QUESTIONS:
                 for workers, contestant in contestants.items():
-                    measure(contestant.server, sent[workers][question], seconds=1)
+                    _warm_up(contestant, sent[workers][question], workers)
                     sample = measure(contestant.server, sent[workers][question], seconds=seconds)
                     print(f"  {database} {question:7} {workers}: {sample.rate:,.0f}/s {sample.cpu:.0f} µs", flush=True)
                     samples[database, question, workers].append(sample)
+
+
+def _warm_up(contestant: Septet, sent: Requests, workers: int) -> None:
+    """Raises RuntimeError unless each worker did its part, or this would not measure what it says."""
+    before = contestant.server.cpu_by_process()
+    measure(contestant.server, sent, seconds=1)
+    used = sorted(seconds - before[pid] for pid, seconds in contestant.server.cpu_by_process().items())
+    if used[-workers] < _LEAST_SHARE * sum(used):
+        raise RuntimeError(f"{workers} workers, but the processes used {used} s of processor time")
 
 
 def _table(samples: Samples) -> Table:

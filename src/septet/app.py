@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import structlog
 from msgspec import Struct
@@ -109,7 +110,7 @@ async def _open_runtime(
 
 def database_url(settings: Settings) -> str:
     """Where the rows are: as set, or a file in the data folder."""
-    return settings.database_url or f"sqlite:///{settings.data_dir / 'septet.db'}"
+    return settings.database_url or f"sqlite:///{quote(str(settings.data_dir / 'septet.db'))}"
 
 
 def open_keys(settings: Settings) -> Keyring:

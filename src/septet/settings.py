@@ -82,6 +82,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 0.5
     idempotency_hours: Annotated[int, Meta(ge=1, le=720, description="Hours that a reply is kept for a retry.")] = 24
 
+    def __post_init__(self) -> None:
+        if self.database_url and not self.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
+            raise ValueError("SEPTET_DATABASE_URL: use sqlite:///path/to/file, or postgresql://…")
+
     @property
     def base_url(self) -> str:
         """Where people reach this server, without a slash at its end."""

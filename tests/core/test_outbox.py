@@ -10,7 +10,7 @@ import pytest
 from septet.core.context import Context
 from septet.core.errors import Conflict
 from septet.core.events import Event
-from septet.core.queries import Shown
+from septet.core.outbox_queries import Shown
 from septet.core.runtime import Runtime
 from septet.core.tasks import show_task
 from support.chores import Chore, Moved, Renamed, map_move, sweep, telephone, tidy

@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from septet.core import queries
+from septet.core import outbox_queries as queries
 from septet.core.context import Context
 from septet.core.runtime import Runtime
 from septet.core.schedules import Schedules, next_multiple

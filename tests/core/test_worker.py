@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from msgspec import Raw
 
-from septet.core import queries
+from septet.core import outbox_queries as queries
 from septet.core.context import SERVER, Context
 from septet.core.delivery import FIRST_DELAY, LONGEST_DELAY, backoff, describe
 from septet.core.errors import Conflict, NotFound, Unavailable
 from septet.core.runtime import Runtime
-from septet.core.tasks import cancel_task, list_tasks, retry_dead_tasks, retry_task, task_counts
+from septet.core.tasks import cancel_task, list_tasks, retry_dead_tasks, retry_task, show_task, task_counts
 from support.app import Clock
 from support.chores import Chore, Moved, Renamed, effects_of, fragile, script_of, telephone, tidy
 from support.tasks import chores, store, tasks_of, until
@@ -205,7 +205,8 @@ async def test_the_databases_trouble_burns_no_attempt(database_url: str, tmp_pat
         await septet.worker.run_due()
         (task,) = await tasks_of(septet.runtime)
         assert (task.attempts, task.lease) == (0, None)
-        assert task.run_at == septet.runtime.clock() + timedelta(seconds=FIRST_DELAY)
+        shown = await show_task(septet.runtime, task.id)
+        assert shown.claim_at == septet.runtime.clock() + timedelta(seconds=FIRST_DELAY)
 
 
 async def test_another_services_trouble_does(database_url: str, tmp_path: Path) -> None:

@@ -7,17 +7,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import bindparam, update
+from sqlalchemy import bindparam, select, update
 
-from septet.core import queries, tables
+from septet.core import outbox_queries as queries
+from septet.core import tables
 from septet.core.context import Context
-from septet.core.database import run
+from septet.core.database import many, run
 from septet.core.delivery import Delivery, Held
 from septet.core.errors import Conflict
 from septet.core.ids import new_id
-from septet.core.queries import Listed
+from septet.core.outbox_queries import Listed
 from septet.core.runtime import Runtime
-from septet.core.tasks import retry_task
+from septet.core.tasks import retry_task, show_task
 from support.app import Clock
 from support.chores import Chore, effects_of, fragile, script_of, telephone, tidy
 from support.tasks import chores, store, tasks_of, until
@@ -123,7 +124,8 @@ async def test_a_long_task_keeps_its_lease(database_url: str, tmp_path: Path) ->
         await ring.wait()
 
         async def is_extended() -> bool:
-            return (await only_task(septet.runtime)).run_at == clock() + timedelta(seconds=LEASE)
+            task = await show_task(septet.runtime, (await only_task(septet.runtime)).id)
+            return task.claim_at == clock() + timedelta(seconds=LEASE)
 
         for _ in range(2):
             clock.advance(seconds=LEASE * 0.9)
@@ -243,3 +245,41 @@ async def test_a_transaction_that_outlasts_its_lease_is_still_the_only_one(datab
 
         await until(is_done)
         assert script_of(septet.runtime).calls["tidy"] == [1]
+
+
+async def test_a_long_line_behind_one_task_is_set_aside_and_still_handed_over(
+    database_url: str, tmp_path: Path
+) -> None:
+    due = many(
+        select(tables.tasks.c.id).where(tables.tasks.c.claim_at <= bindparam("now")).order_by(tables.tasks.c.id),
+        into=queries.Found,
+    )
+
+    async def store_line(ctx: Context) -> None:
+        for number in range(250):
+            ctx.enqueue(tidy, Chore(number), ordered_by="attic")
+
+    async with chores(database_url, tmp_path, work=True, task_poll=60.0, task_runners=1) as septet:
+        runtime = septet.runtime
+        ring, answered = asyncio.Event(), asyncio.Event()
+
+        async def wait(ctx: Context, number: int) -> None:
+            ring.set()
+            await answered.wait()
+
+        script_of(runtime).before["telephone"] = wait
+        await store(runtime, lambda ctx: ctx.enqueue(telephone, Chore(0), ordered_by="attic"))
+        await ring.wait()
+        await runtime.context().write(store_line)
+
+        async def none_is_in_the_way() -> bool:
+            return await runtime.database.read(lambda tx: tx.all(due, now=runtime.clock())) == []
+
+        await until(none_is_in_the_way)
+        answered.set()
+
+        async def all_are_done() -> bool:
+            return await tasks_of(runtime) == []
+
+        await until(all_are_done, 30)
+        assert await effects_of(runtime, "tidy") == list(range(250))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from septet.doors.http import Application
+from septet.doors.message import Reply, Request, Route
 from support.asgi import GONE, STALLED, assert_problem, call
 from support.doors import named, open_door
 
@@ -264,3 +266,23 @@ async def test_request_ids(tmp_path: Path) -> None:
         ):
             answer = await call(septet.asgi, "GET", ECHO, ("x-request-id", given), peer=peer)
             assert (answer.header("x-request-id") == given) is kept
+
+
+async def test_a_system_may_answer_raw_requests(tmp_path: Path) -> None:
+    """A protocol of its own passes the same door: limits, headers, problems, methods."""
+
+    async def greet(request: Request) -> Reply:
+        (name,) = request.parameters
+        body = await request.body(10, 1.0)
+        return Reply(200, name.encode() + b" " + body, b"text/plain", headers=[(b"x-own", b"1")])
+
+    async with open_door(tmp_path) as septet:
+        routes = [Route("POST", "/hooks/{name}", greet, "greet")]
+        app = Application(septet.runtime, septet.pipeline, routes)
+        answer = await call(app, "POST", "/hooks/a%20b", body=b"hello")
+        assert (answer.status, answer.raw, answer.header("x-own")) == (200, b"a b hello", "1")
+        assert (answer.header("content-type"), answer.header("x-content-type-options")) == ("text/plain", "nosniff")
+        assert_problem(await call(app, "POST", "/hooks/x", body=b"x" * 11), 413, "body_too_large")
+        assert (await call(app, "GET", "/hooks/x")).header("allow") == "OPTIONS, POST"
+        with pytest.raises(TypeError, match="GET /health/live"):
+            Application(septet.runtime, septet.pipeline, [Route("GET", "/health/live", greet, "twice")])

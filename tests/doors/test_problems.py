@@ -56,19 +56,25 @@ async def test_a_fault_of_ours_tells_nothing_and_is_logged(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("path", "status", "code", "logged"),
     [
-        ("unavailable", 503, "unavailable", True),
-        ("unmapped", 500, "unmapped", True),
-        ("password", 401, "wrong_password", False),
+        ("unavailable", 503, "unavailable", {"log_level": "warning", "detail": "The disk is full."}),
+        ("unmapped", 500, "unmapped", {"log_level": "error"}),
+        ("password", 401, "wrong_password", None),
     ],
 )
 async def test_only_faults_of_the_server_are_logged(
-    tmp_path: Path, path: str, status: int, code: str, logged: bool
+    tmp_path: Path, path: str, status: int, code: str, logged: dict[str, str] | None
 ) -> None:
     async with open_door(tmp_path, FAULTY) as septet:
         with capture_logs() as logs:
             answer = await call(septet.asgi, "GET", f"/v1/faulty/{path}")
         assert_problem(answer, status, code)
-        assert [line["operation"] for line in logs] == ([f"be_{path}"] if logged else [])
+        if logged is None:
+            assert logs == []
+        else:
+            (line,) = logs
+            assert line["operation"] == f"be_{path}"
+            assert logged.items() <= line.items()
+            assert ("exc_info" in line) is (status == 500)
 
 
 async def test_a_problem_without_words_still_has_a_detail(tmp_path: Path) -> None:

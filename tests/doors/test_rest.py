@@ -133,6 +133,13 @@ async def test_a_retry_has_its_effect_once(database_url: str, tmp_path: Path) ->
         assert len((await call(app, "GET", NOTES, token="ada")).body["items"]) == 1
 
 
+async def test_a_status_may_depend_on_what_comes_back(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as septet:
+        for title, status, result in (("a few words", 201, "kept"), ("word " * 20, 202, "waiting")):
+            answer = await call(septet.asgi, "POST", "/v1/notes/drafts", json={"title": title}, token="ada")
+            assert (answer.status, answer.body["result"]) == (status, result)
+
+
 CHALLENGE = 'Bearer realm="septet"'
 
 

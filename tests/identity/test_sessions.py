@@ -105,13 +105,26 @@ async def test_signing_out_elsewhere_and_everywhere(database_url: str, tmp_path:
         assert await call(septet, "read_me", grace.access_token)
 
 
-async def test_beyond_the_most_sessions_the_oldest_ends(tmp_path: Path) -> None:
-    async with front_door("", tmp_path, sessions_most=3) as septet:
-        replies = [await register(septet, ADA), *[await sign_in(septet, ADA) for _ in range(3)]]
+async def test_a_login_ends_the_oldest_of_too_many_unused_sessions(database_url: str, tmp_path: Path) -> None:
+    clock = Clock()
+    async with front_door(database_url, tmp_path, clock=clock, sessions_most=3) as septet:
+        used = await register(septet, ADA)
+        oldest, second, third = [await sign_in(septet, ADA) for _ in range(3)]
+        clock.advance(minutes=61)
+        used = await refresh(septet, used.refresh_token)
+        await sign_in(septet, ADA)
         with pytest.raises(InvalidRefreshToken):
-            await refresh(septet, replies[0].refresh_token)
-        for reply in replies[1:]:
+            await refresh(septet, oldest.refresh_token)
+        for reply in (used, second, third):
             assert await refresh(septet, reply.refresh_token)
+
+
+async def test_a_storm_of_logins_ends_no_session_in_use(tmp_path: Path) -> None:
+    async with front_door("", tmp_path, sessions_most=1) as septet:
+        first = await register(septet, ADA)
+        for _ in range(5):
+            await sign_in(septet, ADA)
+        assert await call(septet, "read_me", first.access_token)
 
 
 async def test_hashes_of_other_parameters_are_renewed_at_the_next_login(database_url: str, tmp_path: Path) -> None:

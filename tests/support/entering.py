@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import uvloop
+
+LONGEST = 60.0  # seconds; pytest-timeout's signal does not wake an event loop that waits
 
 
 class Entering:
@@ -21,7 +24,7 @@ class Entering:
 
 def run_test(test: Callable[..., Awaitable[None]], arguments: dict[str, Any]) -> None:
     async def run() -> None:
-        async with AsyncExitStack() as stack:
+        async with asyncio.timeout(LONGEST), AsyncExitStack() as stack:
             for name, value in arguments.items():
                 if isinstance(value, Entering):
                     arguments[name] = await stack.enter_async_context(value.manager)

@@ -237,6 +237,23 @@ async def make_secret(ctx: Context, body: Place) -> Secret:
     return Secret("s" * 5000 + body.country)
 
 
+class Kept(Output, tag_field="result", tag="kept"):
+    """The draft is there."""
+
+    words: Count
+
+
+class Waiting(Output, tag_field="result", tag="waiting"):
+    """The draft is too long to be looked at now."""
+
+
+@operation.post("/v1/notes/drafts", scope="notes:write", statuses={Waiting: 202})
+async def hand_in_draft(ctx: Context, body: NewNote) -> Kept | Waiting:
+    """A reply that is now of one type, now of another."""
+    words = len(body.title.split())
+    return Kept(words) if words < 10 else Waiting()
+
+
 _NEVER = datetime(2999, 1, 1, tzinfo=timezone.utc).timestamp()
 _PEOPLE = {
     "ada": (UUID(int=1), ("notes:read", "notes:write")),

@@ -6,10 +6,8 @@ and with an administrator.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,8 +18,16 @@ from pathlib import Path
 
 import httpx
 import uvloop
-from granian.constants import Interfaces
-from granian.server.embed import Server
+
+from septet.app import Septet
+from septet.cli.answering import Plan, answer
+from septet.cli.listener import open_listeners
+from septet.core.floor import FLOOR
+from septet.identity.administrators import create_administrator
+from septet.identity.settings import EmailVerification, IdentitySettings
+from septet.identity.system import IDENTITY
+from septet.settings import Settings
+from support.sample_system import NOTES_BESIDE_IDENTITY
 
 TESTS = Path(__file__).parents[1]
 ADMINISTRATOR = "root@example.com"
@@ -42,7 +48,7 @@ def served(folder: Path) -> Iterator[str]:
             env={**os.environ, "PYTHONPATH": str(TESTS)},
         )
         try:
-            _wait_until_live(f"http://127.0.0.1:{port}", process, folder / "server.log")
+            _wait_until_ready(f"http://127.0.0.1:{port}", process, folder / "server.log")
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -67,36 +73,29 @@ def _free_port() -> int:
         return port
 
 
-def _wait_until_live(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until it answers, and the administrator is there."""
     deadline = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{url}/health/ready", timeout=1).status_code == 200:
-                return
+        with contextlib.suppress(httpx.TransportError, httpx.HTTPStatusError):
+            sign_in(url)
+            return
         time.sleep(0.05)
     raise RuntimeError(f"the server did not start:\n{log.read_text()}")
 
 
-async def _serve(folder: Path, port: int) -> None:
-    from septet.app import running
-    from septet.core.floor import FLOOR
-    from septet.identity.administrators import create_administrator
-    from septet.identity.settings import EmailVerification, IdentitySettings
-    from septet.identity.system import IDENTITY
-    from septet.settings import Settings
-    from support.sample_system import NOTES_BESIDE_IDENTITY
-
-    floor = Settings(data_dir=folder, port=port, limits=False, max_body=65_536)
+def _plan(folder: Path, port: int) -> Plan:
+    floor = Settings(data_dir=folder, port=port, limits=False, max_body=65_536, body_timeout=1.0)
     identity = IdentitySettings(
         email_verification=EmailVerification.OFF, argon2_memory=64, argon2_time=1, password_min=8
     )
-    systems = [FLOOR, IDENTITY, NOTES_BESIDE_IDENTITY]
-    async with running(floor, {IdentitySettings: identity}, systems) as septet:
-        await create_administrator(septet.runtime.context(), ADMINISTRATOR, PASSWORD)
-        server = Server(septet.asgi, "127.0.0.1", port, interface=Interfaces.ASGINL, log_enabled=False)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
-        await server.serve()
+    return Plan(floor, {IdentitySettings: identity}, [FLOOR, IDENTITY, NOTES_BESIDE_IDENTITY])
+
+
+async def _make_administrator(septet: Septet) -> None:
+    await create_administrator(septet.runtime.context(), ADMINISTRATOR, PASSWORD)
 
 
 if __name__ == "__main__":
-    uvloop.run(_serve(Path(sys.argv[1]), int(sys.argv[2])))
+    (listener,) = open_listeners("127.0.0.1", int(sys.argv[2]), 1)
+    uvloop.run(answer(_plan(Path(sys.argv[1]), int(sys.argv[2])), listener, answering=_make_administrator))

@@ -11,7 +11,7 @@ from typing import Any
 from septet.app import Septet
 from septet.core.context import Context
 from septet.core.floor import FLOOR
-from septet.core.queries import Listed
+from septet.core.outbox_queries import Listed
 from septet.core.runtime import Runtime
 from septet.core.tasks import list_tasks
 from support.app import Clock, running_septet

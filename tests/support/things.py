@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, timezone
 from enum import StrEnum
 from typing import Any
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 
 from septet.core.columns import Id, Instant, Json, Text
-from septet.core.database import many, maybe, one, run
+from septet.core.database import many, maybe, name_queries, one, run
 from septet.core.ids import new_id
 
 metadata = MetaData()
@@ -138,6 +139,8 @@ claim_red = many(
 _reds = select(things.c.id).where(things.c.colour == "red").cte("reds")
 finish_reds = run(update(things).where(things.c.id.in_(select(_reds.c.id))).values(done=True))
 add_part = run(insert(parts).values(id=bindparam("id"), thing_id=bindparam("thing_id")))
+
+name_queries(sys.modules[__name__])
 
 NOON = datetime(2024, 5, 17, 12, 0, 0, 123456, tzinfo=timezone.utc)
 

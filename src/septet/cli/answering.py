@@ -88,9 +88,11 @@ async def answer(
         serving = asyncio.create_task(server.serve())
         gc.collect()
         gc.freeze()  # what is there now stays: no need to look through it again and again
+        gc.enable()
         if answering is not None:
             await answering(septet)
         await _first_of(asked, serving)
+        listener.close()  # the server has a copy; while any is open, connections are still accepted
         await _drain(septet, server, serving)
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import structlog
 
 from septet import __version__
 from septet.app import Septet, database_url
+from septet.cli.checks import SQLITE_WAL_BUG
+from septet.cli.masking import without_password
 from septet.engines.mail import MAILBOX
 from septet.settings import Settings
 
 log = structlog.get_logger()
-
-# From the one to the other, two processes that restart the write-ahead log at once can corrupt the file.
-SQLITE_WAL_BUG = ((3, 7, 0), (3, 51, 2))
 
 
 async def greet(septet: Septet) -> None:
@@ -58,20 +55,6 @@ def mail_goes_to(settings: Settings) -> str:
     if settings.mail_url:
         return without_password(settings.mail_url)
     return f"{settings.data_dir.resolve() / MAILBOX}, shown by `septet mail`"
-
-
-def without_password(url: str) -> str:
-    """`url` as it may be shown. A password hides in the user's part, or in a query."""
-    try:
-        parts = urlsplit(url)
-        has_secret = parts.password is not None or "password" in parts.query
-    except ValueError:
-        return "***"
-    if not has_secret:
-        return url
-    user, at, host = parts.netloc.rpartition("@")
-    shown = f"{user.partition(':')[0]}:***{at}{host}" if parts.password is not None else parts.netloc
-    return parts._replace(netloc=shown, query="***" if "password" in parts.query else parts.query).geturl()
 
 
 def sqlite_version() -> tuple[int, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import resource
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +14,7 @@ import msgspec
 
 from septet.cli.common import load_settings, plain_errors
 from septet.cli.listener import open_listeners
+from septet.settings import WrongSettingError
 
 if TYPE_CHECKING:
     from septet.cli.answering import Plan
@@ -26,13 +29,14 @@ def serve() -> None:
         settings, of_systems = load_settings()
         listeners = open_listeners(settings.host, settings.port, settings.workers)
         # Only now what takes its time to load: a wrong setting or a port that is taken is said at once.
+        gc.disable()  # until it answers: what is loaded now stays, so looking for garbage finds none
         from septet.cli.answering import Plan
         from septet.logs import set_up_logs
         from septet.systems import installed_systems
 
         set_up_logs(for_people=settings.for_people)
         settings = msgspec.structs.replace(settings, port=listeners[0].getsockname()[1])
-        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(settings.data_dir)
         _allow_open_files()
         plan = Plan(settings, of_systems, installed_systems(settings))
         if settings.workers > 1:
@@ -56,6 +60,13 @@ def _serve_in_many(plan: Plan, listeners: list[socket.socket]) -> int:
     for module in ("septet.doors.http", f"septet.engines.database.{plan.settings.database_kind}"):
         importlib.import_module(module)  # what is loaded before the workers part is in memory once
     return Supervisor(plan, listeners, greet).run()
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise WrongSettingError(f"SEPTET_DATA_DIR: {folder} cannot be made: {error.strerror or error}") from error
 
 
 def _allow_open_files() -> None:

@@ -185,12 +185,12 @@ class Supervisor:
             quickly = not worker.is_ready or time.monotonic() - worker.started < _QUICKLY
             worker.quick_deaths = worker.quick_deaths + 1 if quickly else 0
             if worker.quick_deaths >= _MOST_QUICK_DEATHS:
-                log.error("a worker dies again and again: giving up", worker=worker.number, code=code)
+                log.error("a worker dies again and again: giving up", worker=worker.number, exit_code=code)
                 self._stop(FAILED)
             else:
                 pause = _FIRST_PAUSE * 2 ** (worker.quick_deaths - 1) if quickly else 0.0
                 worker.start_at = time.monotonic() + pause
-                log.error("a worker died and is started again", worker=worker.number, code=code, pause=pause)
+                log.error("a worker died and is started again", worker=worker.number, exit_code=code, pause=pause)
 
     def _stop(self, code: int) -> None:
         """Ask every worker to end, and take no connections for them any more."""

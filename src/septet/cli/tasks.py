@@ -19,7 +19,7 @@ from septet.cli.common import fail, load_settings, plain_errors, run_async
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from septet.core.queries import Listed
+    from septet.core.outbox_queries import Listed
     from septet.core.runtime import Runtime
 
 T = TypeVar("T")

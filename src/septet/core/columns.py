@@ -14,7 +14,7 @@ import operator
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from uuid import UUID, SafeUUID
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import BigInteger, DateTime, LargeBinary, String, Uuid

@@ -139,7 +139,10 @@ class Database(Protocol):
         ...
 
     async def read(self, work: Callable[[Transaction], Awaitable[T]], *, snapshot: bool = False) -> T:
-        """Run `work` with a transaction that cannot write; with `snapshot`, all its queries see one moment."""
+        """Run `work` with a transaction that cannot write; with `snapshot`, all its queries see one moment.
+
+        `work` may be run again from its start.
+        """
         ...
 
     async def write(

@@ -17,12 +17,12 @@ import msgspec
 import structlog
 from msgspec import Struct
 
-from septet.core import queries
+from septet.core import outbox_queries as queries
 from septet.core.context import Context
 from septet.core.database import Run
 from septet.core.errors import Unavailable
 from septet.core.events import Event
-from septet.core.queries import Claimed
+from septet.core.outbox_queries import Claimed
 from septet.core.registry import Task
 from septet.core.runtime import Runtime
 
@@ -124,9 +124,8 @@ class Delivery:
         """Put the task off, or bury it if that was its last attempt. The database's own trouble is not its fault."""
         if isinstance(error, Unavailable) and await self._is_databases_trouble(held):
             log.warning("task put off: the database was unavailable", **_names(held))
-            await self._settle(
-                held, queries.release_task, run_at=self._runtime.clock() + timedelta(seconds=FIRST_DELAY)
-            )
+            claim_at = self._runtime.clock() + timedelta(seconds=FIRST_DELAY)
+            await self._settle(held, queries.release_task, claim_at=claim_at)
             return
         attempts = held.claimed.attempts + 1
         if attempts >= held.task.mark.attempts:

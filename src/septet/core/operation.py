@@ -88,7 +88,7 @@ class _Verb:
         steps: opens its short transactions itself, because it hashes, calls out or streams.
         snapshot: a read whose queries must all see one moment.
         hot: READ COMMITTED, for atomic updates of rows that many change at once.
-        secret: its reply holds a secret, so it is neither stored for a retry nor logged.
+        secret: its reply or arguments hold a secret, so nothing of them is stored for a retry, or logged.
         agent: offered as an MCP tool.
         """
         if (scope is None) != public:

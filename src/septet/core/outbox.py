@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from septet.core import queries
+from septet.core import outbox_queries as queries
 from septet.core.events import Event
 
 if TYPE_CHECKING:

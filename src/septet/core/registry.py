@@ -44,8 +44,8 @@ class Registry:
                 self.operations[found.name] = found
             for task in _tasks_of(system):
                 self.tasks[task.name] = task
-            if system.queries:
-                self.queries += name_queries(system.queries)
+            for module in system.queries if isinstance(system.queries, tuple) else (system.queries,):
+                self.queries += name_queries(module)
         self.scopes = {name: scope for system in self.systems for name, scope in system.scopes.items()}
         self.task_of = {task.handler: task for task in self.tasks.values()}
         self.problems = self._problems()

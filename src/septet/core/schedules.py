@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from septet.core import queries
+from septet.core import outbox_queries as queries
 from septet.core.columns import from_microseconds, to_microseconds
 from septet.core.context import Context
 from septet.core.outbox import task_row
@@ -45,7 +45,7 @@ class Schedules:
 
     async def _fire(self, ctx: Context, name: str, seen: datetime, following: datetime) -> None:
         moved = await ctx.tx.run(queries.move_schedule, schedule=name, seen=seen, next_at=following)
-        if moved and await ctx.tx.maybe(queries.find_waiting_task, ordered_by=name) is None:
+        if moved and await ctx.tx.maybe(queries.find_next_task, ordered_by=name) is None:
             ctx.pending.append(task_row(name, None, now=ctx.now, ordered_by=name))
 
 

@@ -33,7 +33,7 @@ class Watch(Struct, frozen=True):
 
 
 class System(Struct, frozen=True, kw_only=True):
-    """One system. `modules` hold its operations, relations and tasks; `queries` its named queries.
+    """One system. `modules` hold its operations, relations and tasks; `queries` is that of its named queries, or several.
 
     pages: a folder of what people see: each `*.html` is served at `/<system>/<page>`, scripts and styles beside it.
     greeting: lines for whoever starts the server, printed once it answers.
@@ -45,7 +45,7 @@ class System(Struct, frozen=True, kw_only=True):
     name: str
     summary: str
     modules: tuple[ModuleType, ...]
-    queries: ModuleType | None = None
+    queries: ModuleType | tuple[ModuleType, ...] = ()
     tables: MetaData | None = None
     migrations: Path | None = None
     pages: Path | None = None

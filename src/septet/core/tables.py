@@ -37,15 +37,14 @@ tasks = Table(
     Column("payload", Json, nullable=False),
     Column("ordered_by", Text),  # tasks with the same value run one after another
     Column("state", Text, nullable=False),
-    Column(
-        "run_at", Instant, nullable=False
-    ),  # due then; of a leased one, when its lease ends; of a dead one, when it died
+    Column("run_at", Instant, nullable=False),  # due then; of a dead one, when it died
+    Column("claim_at", Instant, nullable=False),  # claimed no earlier: `run_at`, its lease's end, or a later look
     Column("lease", Id),  # who holds it
     Column("attempts", Integer, nullable=False),  # that failed, or whose worker died
     Column("last_error", Text),
     Column("created_at", Instant, nullable=False),
     CheckConstraint("state in ('waiting', 'dead')", name="core_task_state"),
-    _index_where("state = 'waiting'", "core_task_due", "run_at", "id"),
+    _index_where("state = 'waiting'", "core_task_due", "claim_at", "id"),
     _index_where("state = 'dead'", "core_task_dead", "id"),
     _index_where("ordered_by is not null and state = 'waiting'", "core_task_ordered", "ordered_by", "id"),
     # Whatever claimers do at the same moment, two tasks with the same `ordered_by` are never held at once.

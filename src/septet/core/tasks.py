@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from septet.core import queries
+from septet.core import outbox_queries as queries
 from septet.core.context import Context
 from septet.core.database import Many, Run
 from septet.core.errors import Conflict, NotFound
-from septet.core.queries import Counted, Listed, Shown
+from septet.core.outbox_queries import Counted, Listed, Shown
 from septet.core.runtime import Runtime
 
 

@@ -18,12 +18,12 @@ from uuid import UUID
 
 import structlog
 
-from septet.core import queries
+from septet.core import outbox_queries as queries
 from septet.core.context import Context
 from septet.core.delivery import Delivery, Held
-from septet.core.errors import Unavailable
+from septet.core.errors import Conflict, Unavailable
 from septet.core.ids import new_id
-from septet.core.queries import Claimed
+from septet.core.outbox_queries import Claimed
 from septet.core.runtime import Runtime
 from septet.core.schedules import Schedules
 
@@ -32,6 +32,9 @@ log = structlog.get_logger()
 LARGEST_BATCH = 100
 _AHEAD = 0.1  # seconds of work that are claimed before a runner is free for them
 _WEIGHT = 0.05  # of the newest task in the average duration
+_MANY_BLOCKED = 200  # tasks that wait for others of their order, before they are set aside; and so many at once
+_SET_ASIDE = 10.0  # seconds until claimers look at them again: for when nobody handed over to them
+_LOOK_FOR_BLOCKED = 1.0  # seconds between looks
 
 
 class Worker:
@@ -63,6 +66,7 @@ class Worker:
         self._upkeep = [
             asyncio.create_task(_repeat(self._extend_leases, self._shortest_lease / 3)),
             asyncio.create_task(_repeat(self._schedules.fire_due, self._runtime.floor.task_poll)),
+            asyncio.create_task(_repeat(self._set_blocked_aside, _LOOK_FOR_BLOCKED)),
         ]
 
     async def stop(self, drain_seconds: float) -> None:
@@ -86,7 +90,9 @@ class Worker:
         """Fire and run all that is due now, and what comes of it, and return: for tests, and where nothing stays up."""
         await self._schedules.fire_due()
         while taken := await self._take(LARGEST_BATCH):
-            await asyncio.gather(*(self._attempt(held) for held in taken))
+            while taken:
+                followers = await asyncio.gather(*(self._attempt(held) for held in taken))
+                taken = [held for held in followers if held is not None]
 
     def _wake(self) -> None:
         self._may_be_more = True
@@ -120,6 +126,8 @@ class Worker:
             if stored_here or await self._is_any_due():
                 for held in await self._take(most):
                     self._waiting.put_nowait(held)
+        except Conflict:
+            self._may_be_more = True  # another took the turn of one of these orders at the same moment: look again
         except Unavailable as error:
             log.warning("no tasks claimed: the database was unavailable", reason=error.detail)
         except Exception:
@@ -137,28 +145,57 @@ class Worker:
         self._may_be_more = self._may_be_more or len(claimed) == most
         # Those that failed before go last, in any order: if one kills the worker, the others still get their turn.
         claimed.sort(key=lambda task: (task.attempts, random.random() if task.attempts else task.id))  # noqa: S311
-        taken = [Held(self._tasks[row.name], row, lease) for row in claimed]
-        self._held.update(taken)
-        return taken
+        return [self._hold(row, lease) for row in claimed]
+
+    def _hold(self, row: Claimed, lease: UUID) -> Held:
+        held = Held(self._tasks[row.name], row, lease)
+        self._held.add(held)
+        return held
 
     async def _keep_running(self) -> None:
         clock = asyncio.get_running_loop().time
         while (held := await self._waiting.get()) is not None:
             began = clock()
-            await self._attempt(held)
+            follower = await self._attempt(held)
             self._average += (clock() - began - self._average) * _WEIGHT
-            if held.claimed.ordered_by is not None:
-                self._may_be_more = True  # the next of them
+            if follower is not None:
+                self._waiting.put_nowait(follower)
             if self._may_be_more:
                 self._stir.set()
 
-    async def _attempt(self, held: Held) -> None:
-        """Cancelled, it stays held, to be released."""
+    async def _attempt(self, held: Held) -> Held | None:
+        """Run it once, and take the next of its order. Cancelled, it stays held, to be released."""
+        follower = None
         try:
             await self._delivery.attempt(held)
+            if held.claimed.ordered_by is not None and not self._stopping:
+                follower = await self._take_next(held.claimed.ordered_by)
+        except (Conflict, Unavailable):
+            pass  # the next is found by a later look
         except Exception:
             log.exception("a task was left to the end of its lease", task=held.task.name, task_id=held.claimed.id)
         self._held.discard(held)
+        return follower
+
+    async def _take_next(self, ordered_by: str) -> Held | None:
+        """Hand over: what waits behind a task that ended need not be searched for."""
+        found = await self._runtime.database.read(lambda tx: tx.maybe(queries.find_next_task, ordered_by=ordered_by))
+        if found is None or found.lease is not None or found.run_at > self._runtime.clock():
+            return None
+        if found.name not in self._tasks:
+            return None
+        lease = new_id()
+        claimed = await self._runtime.context().write_hot(_claim_next, found.id, lease, self._shortest_lease)
+        return None if claimed is None else self._hold(claimed, lease)
+
+    async def _set_blocked_aside(self) -> None:
+        """Let claimers not step over the same tasks again and again while those wait for others of their order."""
+        now = self._runtime.clock()
+        blocked = await self._runtime.database.read(
+            lambda tx: tx.one(queries.count_blocked_tasks, now=now, most=_MANY_BLOCKED)
+        )
+        while blocked.count == _MANY_BLOCKED and await self._runtime.context().write_hot(_set_aside) == _MANY_BLOCKED:
+            pass
 
     async def _extend_leases(self) -> None:
         """Claim again all that this process holds, for as long as each task asks for; drop what it has lost."""
@@ -187,13 +224,23 @@ async def _claim(ctx: Context, names: Sequence[str], lease: UUID, seconds: float
     return await ctx.tx.all(queries.claim_tasks, names=names, now=ctx.now, until=until, lease=lease, most=most)
 
 
+async def _claim_next(ctx: Context, task: int, lease: UUID, seconds: float) -> Claimed | None:
+    until = ctx.now + timedelta(seconds=seconds)
+    return await ctx.tx.maybe(queries.claim_next_task, task=task, holder=lease, until=until)
+
+
+async def _set_aside(ctx: Context) -> int:
+    until = ctx.now + timedelta(seconds=_SET_ASIDE)
+    return await ctx.tx.run(queries.set_blocked_tasks_aside, now=ctx.now, until=until, most=_MANY_BLOCKED)
+
+
 async def _extend(ctx: Context, ids: Sequence[int], lease: UUID, seconds: float) -> set[int]:
     until = ctx.now + timedelta(seconds=seconds)
     return {row.id for row in await ctx.tx.all(queries.extend_leases, ids=ids, holder=lease, until=until)}
 
 
 async def _give_back(ctx: Context, places: Sequence[dict[str, Any]]) -> None:
-    await ctx.tx.run_many(queries.release_task, [{**place, "run_at": ctx.now} for place in places])
+    await ctx.tx.run_many(queries.release_task, [{**place, "claim_at": ctx.now} for place in places])
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:

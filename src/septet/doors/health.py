@@ -18,6 +18,7 @@ from septet.doors.message import Reply, Request, Route
 from septet.doors.rest import reply_of
 
 if TYPE_CHECKING:
+    from septet.doors.exposition import Exposition
     from septet.doors.http import Application
 
 SCOPE = "server:read"
@@ -30,6 +31,7 @@ class Health:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._runtime = application.runtime
+        self._exposition: Exposition | None = None
         self._ready = False
         self._looking = asyncio.Lock()
         self._looked_at = float("-inf")
@@ -67,7 +69,14 @@ class Health:
                 raise Unauthenticated(f"This needs an access token with the scope {SCOPE}.")
             if SCOPE not in actor.scopes:
                 raise Forbidden(f"This needs the scope {SCOPE}.")
-        return Reply(200, self._application.metrics.text(), _PROMETHEUS)
+        return Reply(200, self._text(), _PROMETHEUS)
+
+    def _text(self) -> bytes:
+        if self._exposition is None:
+            from septet.doors.exposition import Exposition
+
+            self._exposition = Exposition(self._application.metrics)
+        return self._exposition.text()
 
 
 def _is_at_the_machine(request: Request) -> bool:

@@ -139,7 +139,7 @@ class Application:
                 await asyncio.wait_for(self._idle.wait(), self.runtime.floor.drain_timeout)
 
     def _identify(self, request: Request) -> None:
-        request.request_id = format(random.getrandbits(128), "032x")  # a name, no secret
+        request.request_id = f"{random.getrandbits(128):032x}"  # a name, no secret
         request.read_headers(self._most_headers)
         given = request.given_request_id
         if self._clients.identify(request).trusted and given is not None and _GIVEN_REQUEST_ID.match(given):

@@ -98,7 +98,19 @@ def document(runtime: Runtime) -> dict[str, Any]:
 def _uses_of(operation: Operation) -> Iterator[Use]:
     for argument in operation.arguments:
         yield Use(argument.type, "in")
-    yield Use(operation.returns, "out")
+    for kind in _returned(operation).values():
+        yield Use(kind, "out")
+
+
+def _returned(operation: Operation) -> dict[int, Any]:
+    """What comes back with each status: all that the operation returns, but for the types that have their own."""
+    declared = operation.declared
+    if not declared.statuses:
+        return {declared.status: operation.returns}
+    members: dict[int, list[Any]] = {}
+    for member in typing.get_args(operation.returns):
+        members.setdefault(declared.statuses.get(member, declared.status), []).append(member)
+    return {status: typing.Union[tuple(members[status])] for status in sorted(members)}  # noqa: UP007 - made at run time
 
 
 def _bearer(runtime: Runtime) -> Schema:
@@ -132,7 +144,8 @@ def _operation(runtime: Runtime, operation: Operation, schemas: Iterator[Schema]
     if not operation.writes:
         parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
     pages = (typing.get_origin(operation.returns) or operation.returns) is Page
-    described["responses"] = replies_of(operation, next(schemas), located=located, pages=pages)
+    returned = {status: next(schemas) for status in _returned(operation)}
+    described["responses"] = replies_of(operation, returned, located=located, pages=pages)
     described["x-limits"] = [
         {"name": limit.name, "quota": limit.quota, "window": limit.window, "by": limit.by}
         for limit in _limits_of(runtime, operation)

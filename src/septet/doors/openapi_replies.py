@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from septet.core import errors
@@ -84,11 +84,10 @@ FAULT: Schema = {
 }
 
 
-def replies_of(operation: Operation, schema: Schema, *, located: bool, pages: bool) -> dict[str, Any]:
-    """Every reply of an operation by its status."""
+def replies_of(operation: Operation, returned: Mapping[int, Schema], *, located: bool, pages: bool) -> dict[str, Any]:
+    """Every reply of an operation by its status; `returned` are the schemas of what it returns."""
     replies: dict[str, Any] = {
-        str(status): _success(operation, status, schema, located, pages)
-        for status in sorted({operation.declared.status, *operation.declared.statuses.values()})
+        str(status): _success(operation, status, schema, located, pages) for status, schema in returned.items()
     }
     if not operation.writes:
         replies["304"] = {"description": "The caller has this version.", "headers": _headers("ETag")}

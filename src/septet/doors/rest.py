@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import re
 import typing
 from typing import Any
@@ -12,7 +13,7 @@ import msgspec
 import structlog
 
 from septet.core.context import ANONYMOUS, Actor, Context
-from septet.core.errors import Forbidden, Problem, Unauthenticated
+from septet.core.errors import Forbidden, Problem, Unauthenticated, Unavailable
 from septet.core.operation import Operation
 from septet.core.pipeline import Pipeline, refuse_without_scope
 from septet.core.runtime import Runtime
@@ -121,10 +122,17 @@ def reply_of(problem: Problem, request: Request) -> Reply:
 
 
 def failed(problem: Problem, request: Request, operation: str) -> Reply:
-    """The same, and a line in the log where the fault is the server's."""
+    """The same, and a line in the log where the fault is the server's; with its trace, unless it was foreseen."""
     reply = reply_of(problem, request)
     if reply.status >= 500:
-        log.error("a request failed", operation=operation, request_id=request.request_id, exc_info=problem)
+        foreseen = isinstance(problem, Unavailable) and problem.__cause__ is None
+        log.log(
+            logging.WARNING if foreseen else logging.ERROR,
+            "a request failed",
+            operation=operation,
+            request_id=request.request_id,
+            **({"detail": problem.detail} if foreseen else {"exc_info": problem}),
+        )
     return reply
 
 

@@ -12,9 +12,8 @@ import mimetypes
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 from markupsafe import Markup, escape
 from msgspec import Struct
 from swagger_ui_bundle import swagger_ui_path
@@ -26,6 +25,9 @@ from septet.core.versions import etag_of_bytes
 from septet.doors.compression import WORTH_IT, compress
 from septet.doors.message import HTML, Reply, Request, Route
 from septet.doors.problems import OF_HTTP, status_of
+
+if TYPE_CHECKING:
+    import jinja2
 
 _HERE = Path(__file__).parent
 _SWAGGER = Path(str(swagger_ui_path))
@@ -128,6 +130,8 @@ class Site:
         return Reply(200, body, HTML, etag=etag, cache=_ASK_AGAIN)
 
     def _load_templates(self) -> jinja2.Environment:
+        import jinja2
+
         environment = jinja2.Environment(
             loader=jinja2.ChoiceLoader(
                 [

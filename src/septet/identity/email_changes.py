@@ -20,6 +20,7 @@ from septet.identity.verifications import begin, consume, prove, seconds_to_prov
     "/v1/identity/me/email-changes",
     scope="identity:write",
     steps=True,
+    secret=True,
     status=202,
     limit=per_minute(5),
     raises=(WrongPassword,),
@@ -39,6 +40,7 @@ async def request_email_change(ctx: Context, body: EmailChange) -> ProofSent:
     "/v1/identity/me/email-changes/{id}",
     scope="identity:write",
     steps=True,
+    secret=True,
     limit=per_minute(10),
     raises=(WrongCode,),
 )

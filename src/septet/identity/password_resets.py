@@ -32,6 +32,7 @@ async def request_password_reset(ctx: Context, body: AddressOnly) -> ProofSent:
     "/v1/identity/password-resets/{id}",
     public=True,
     steps=True,
+    secret=True,
     limit=per_minute(30, by="address"),
     raises=(WrongCode, WeakPassword),
 )

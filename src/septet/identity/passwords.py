@@ -59,6 +59,7 @@ async def refuse_weak(ctx: Context, password: str, *clues: str | None, pointer: 
     "/v1/identity/me/password",
     scope="identity:write",
     steps=True,
+    secret=True,
     limit=per_minute(10),
     raises=(WeakPassword, WrongPassword),
 )

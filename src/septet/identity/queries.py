@@ -159,20 +159,19 @@ end_other_sessions = many(
     into=Found,
 )
 end_all_sessions = many(delete(sessions).where(_of_account).returning(sessions.c.id), into=Found)
+_beyond_the_newest = (
+    select(sessions.c.id)
+    .where(_of_account)
+    .order_by(sessions.c.id.desc())
+    .limit(1000)
+    .offset(bindparam("most", type_=Integer))
+)
 end_oldest_sessions = many(
     delete(sessions)
-    .where(
-        sessions.c.id.in_(
-            select(sessions.c.id)
-            .where(_of_account)
-            .order_by(sessions.c.id.desc())
-            .limit(100)
-            .offset(bindparam("most", type_=Integer))
-        )
-    )
+    .where(sessions.c.id.in_(_beyond_the_newest), sessions.c.rotated_at < bindparam("unused_since", type_=Instant))
     .returning(sessions.c.id),
     into=Found,
-    sorts="an account has few sessions: this keeps it so",
+    sorts="an account's sessions, which these very logins keep few",
 )
 sweep_sessions = run(_delete_some(sessions, sessions.c.expires_at < bindparam("before")))
 

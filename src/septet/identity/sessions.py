@@ -37,6 +37,7 @@ from septet.identity.types import Credentials, RefreshToken, Session, SessionRep
 
 _TRIES_OF_AN_ACCOUNT = per_minute(10, name="account")
 _LONGEST_USER_AGENT = 256
+_LONG_UNUSED = timedelta(hours=1)
 
 SessionName = Annotated[str, Meta(min_length=1, max_length=36, description="A session's id, or `current`.")]
 
@@ -136,7 +137,7 @@ async def sign_out_everywhere(ctx: Context, others: bool = False) -> None:
 
 
 async def open_session(ctx: Context, account: AccountId) -> Opened:
-    """A new session of an account, in the open transaction. Beyond `sessions_most` of them the oldest end."""
+    """A new session of an account, in the open transaction. Of those long unused, the oldest may end for it."""
     settings = ctx.settings(IdentitySettings)
     final_at = ctx.now + timedelta(days=settings.refresh_absolute_days)
     row = await ctx.tx.one(
@@ -151,7 +152,8 @@ async def open_session(ctx: Context, account: AccountId) -> Opened:
         address=ctx.client.address,
         user_agent=ctx.client.user_agent[:_LONGEST_USER_AGENT].replace("\0", ""),
     )
-    await revoke(ctx, await ctx.tx.all(queries.end_oldest_sessions, account_id=account, most=settings.sessions_most))
+    unused = {"account_id": account, "unused_since": ctx.now - _LONG_UNUSED, "most": settings.sessions_most}
+    await revoke(ctx, await ctx.tx.all(queries.end_oldest_sessions, **unused))
     holder = await ctx.tx.maybe(queries.find_holder, id=account)
     assert holder is not None  # its row is the session's foreign key
     await audit.record(ctx, Action.SIGN_IN, about=account)

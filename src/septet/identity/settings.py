@@ -31,7 +31,10 @@ class IdentitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=0, le=60, description="Seconds in which a refresh whose reply was lost may be repeated.")
     ] = 10
     sessions_most: Annotated[
-        int, Meta(ge=1, le=10_000, description="Sessions of one account; a login beyond them ends the oldest.")
+        int,
+        Meta(
+            ge=1, le=10_000, description="Newest sessions of one account; a login ends older ones, unused for an hour."
+        ),
     ] = 100
     code_minutes: Annotated[int, Meta(ge=1, le=1440, description="Minutes that a code or link in a mail holds.")] = 30
     code_tries: Annotated[int, Meta(ge=1, le=10, description="Wrong codes after which the right one is refused.")] = 5

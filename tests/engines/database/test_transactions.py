@@ -195,11 +195,10 @@ async def test_it_is_ready_from_start_to_close(database_url: str) -> None:
 
 async def test_closing_finishes_what_began(database_url: str) -> None:
     create_tables(database_url, things.metadata)
-    async with opened(database_url, database_pool=32) as database:
+    async with opened(database_url, database_pool=20) as database:
         writes = [asyncio.create_task(database.write(lambda tx, n=n: add(tx, f"{n:02}"))) for n in range(20)]
-        await asyncio.sleep(0)
-        if database.dialect == "postgresql":
-            await asyncio.wait(writes)
+        while not writes[0].done():
+            await asyncio.sleep(0)
         await database.close()
         await asyncio.gather(*writes)
     async with opened(database_url) as database:

@@ -245,9 +245,7 @@ class BrokenCommit:
 async def test_a_statement_without_end_is_ended_and_the_others_run(url: str) -> None:
     numbers = select(literal(1, Integer).label("n")).cte("numbers", recursive=True)
     numbers = numbers.union_all(select(numbers.c.n + 1))
-    endless = run(
-        things.things.update().where(things.things.c.small.in_(select(numbers.c.n))).values(done=True)
-    )
+    endless = run(things.things.update().where(things.things.c.small.in_(select(numbers.c.n))).values(done=True))
     async with opened(url, database_timeout=0.2) as database:
         await database.write(lambda tx: add(tx, "0"))
         results = await asyncio.gather(
@@ -273,9 +271,8 @@ async def test_a_program_that_takes_no_turns_is_waited_for(database: Database, u
 
 async def test_a_program_that_locks_for_long_is_not_waited_for(url: str) -> None:
     async with opened(url, database_timeout=0.1) as database:
-        with Stranger(url):
-            with pytest.raises(Unavailable, match="locked"):
-                await database.write(lambda tx: add(tx, "a"))
+        with Stranger(url), pytest.raises(Unavailable, match="locked"):
+            await database.write(lambda tx: add(tx, "a"))
         await database.write(lambda tx: add(tx, "b"))
         assert await names(database) == ["b"]
 

@@ -21,6 +21,7 @@ def upgrade() -> None:
         Column("ordered_by", Text),
         Column("state", Text, nullable=False),
         Column("run_at", Instant, nullable=False),
+        Column("claim_at", Instant, nullable=False),
         Column("lease", Id),
         Column("attempts", Integer, nullable=False),
         Column("last_error", Text),
@@ -28,7 +29,7 @@ def upgrade() -> None:
         CheckConstraint("state in ('waiting', 'dead')", name="core_task_state"),
         sqlite_autoincrement=True,
     )
-    _index_where("state = 'waiting'", "core_task_due", ["run_at", "id"])
+    _index_where("state = 'waiting'", "core_task_due", ["claim_at", "id"])
     _index_where("state = 'dead'", "core_task_dead", ["id"])
     _index_where("ordered_by is not null and state = 'waiting'", "core_task_ordered", ["ordered_by", "id"])
     _index_where("ordered_by is not null and lease is not null", "core_task_turn", ["ordered_by"], unique=True)

@@ -87,7 +87,7 @@ class PostgresqlStore:
     async def _connect(self, **_: Any) -> asyncpg.Connection:
         try:
             return await asyncpg.connect(self._url, statement_cache_size=0)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise MigrationError(f"PostgreSQL cannot be reached: {error}") from error
 
     def _arguments(self) -> dict[str, Any]:

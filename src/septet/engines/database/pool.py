@@ -10,6 +10,7 @@ import asyncio
 import random
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
@@ -21,6 +22,7 @@ CHECK_AFTER: Final = 5.0  # seconds of idleness, after which a connection is ask
 MAX_AGE: Final = 1800.0  # seconds; so that after a failover all go to the new server in the end
 WAIT: Final = 5.0  # seconds that connecting, or waiting for a free connection, may take
 _CHECK_TIMEOUT: Final = 1.0
+_CLOSED: Final = "The database is closed."
 
 
 class Lent:
@@ -43,16 +45,20 @@ class Pool:
         self._size = size
         self._options = options
         self._idle: list[Lent] = []  # a stack: the last used is the warmest
-        self._open = 0
+        self._lent: set[Lent] = set()
+        self._open = 0  # idle, lent, or being opened
+        self._emptied = asyncio.Event()  # after closing: nothing is open any more
         self._waiting: deque[asyncio.Future[Lent | None]] = deque()
         self._epoch = 0
+        self._doubted_at = 0.0  # when a connection broke
         self._closed = False
 
     async def take(self) -> Lent:
         """A connection that was alive a moment ago. Raises Unavailable if there is none in time."""
         while True:
             lent = self._take_idle() or await self._open_or_wait()
-            if time.monotonic() - lent.used_at <= CHECK_AFTER or await self._is_alive(lent):
+            self._lent.add(lent)
+            if not self._is_doubtful(lent) or await self._is_alive(lent):
                 return lent
 
     def give(self, lent: Lent) -> None:
@@ -66,30 +72,42 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(lent)
                 return
+        self._lent.discard(lent)
         self._idle.append(lent)
 
     def drop(self, lent: Lent) -> None:
         """Close a connection at once: its server forgets what it had begun."""
+        self._lent.discard(lent)
         lent.raw.terminate()
         self._free_place()
+
+    def lose(self, lent: Lent) -> None:
+        """Close a connection that broke. Others may have broken with it: they are asked before they are lent."""
+        self._doubted_at = time.monotonic()
+        self.drop(lent)
 
     def renew(self) -> None:
         """Let no connection be lent again that is open now: the tables changed under their prepared statements."""
         self._epoch += 1
 
     async def close(self) -> None:
-        """Close what is idle; what is lent is closed as it comes back."""
+        """Lend no more, and return once all that was lent came back; who keeps it for long loses it."""
         self._closed = True
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
-                waiter.set_exception(Unavailable("The database is closed."))
-        idle, self._idle = self._idle, []
-        for lent in idle:
-            try:
+                waiter.set_exception(Unavailable(_CLOSED))
+        while self._idle:
+            lent = self._idle.pop()
+            with suppress(*CANNOT_CONNECT):
                 await lent.raw.close(timeout=WAIT)
-            except CANNOT_CONNECT:
-                lent.raw.terminate()
+            self.drop(lent)
+        if self._open:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(WAIT):
+                    await self._emptied.wait()
+        for lent in list(self._lent):
+            self.drop(lent)
 
     def _take_idle(self) -> Lent | None:
         while self._idle:
@@ -107,6 +125,9 @@ class Pool:
             and time.monotonic() < lent.renew_at
         )
 
+    def _is_doubtful(self, lent: Lent) -> bool:
+        return lent.used_at <= self._doubted_at or time.monotonic() - lent.used_at > CHECK_AFTER
+
     async def _is_alive(self, lent: Lent) -> bool:
         try:
             await lent.raw.execute("SELECT 1", timeout=_CHECK_TIMEOUT)
@@ -120,7 +141,7 @@ class Pool:
 
     async def _open_or_wait(self) -> Lent:
         if self._closed:
-            raise Unavailable("The database is closed.")
+            raise Unavailable(_CLOSED)
         if self._open < self._size:
             self._open += 1
             return await self._connect()
@@ -154,6 +175,8 @@ class Pool:
                 waiter.set_result(None)
                 return
         self._open -= 1
+        if self._closed and not self._open:
+            self._emptied.set()
 
     async def _connect(self) -> Lent:
         """Open a connection in a place that is already counted."""

@@ -27,7 +27,7 @@ Work = Callable[[Transaction], Awaitable[T]]
 
 TRIES = 8
 _TRIES_WHEN_LOST = 2
-_TAKE_TURNS_AFTER = 3  # aborts
+_TAKE_TURNS_AFTER = 2  # aborts
 _LONGEST_PAUSE = 0.02
 _GRACE = 5.0  # seconds that the server has to end a statement before its connection is given up
 
@@ -134,6 +134,10 @@ class PostgresqlDatabase:
     async def _read_in_one(self, work: Work[T], begin: str) -> T:
         try:
             return await self._attempt(work, begin)
+        except Undone:  # the connection was lost, or the tables changed: a read bears a repeat
+            pass
+        try:
+            return await self._attempt(work, begin)
         except Undone as undone:
             raise explain(undone.cause, "a transaction") from undone.cause
 
@@ -179,7 +183,7 @@ class PostgresqlDatabase:
             raise Undone(error) from error
         except LOST as error:
             self._healthy = False
-            self._pool.drop(lent)
+            self._pool.lose(lent)
             raise Unavailable(_UNKNOWN) from error
         except Exception as error:  # such as a full disk: PostgreSQL answered, so nothing was stored
             self._healthy = False
@@ -195,8 +199,11 @@ class PostgresqlDatabase:
 
     async def _roll_back(self, lent: Lent, error: BaseException) -> None:
         """Undo what was done. A connection that was interrupted is not used again."""
-        if not isinstance(error, Exception) or lent.raw.is_closed():
+        if not isinstance(error, Exception):
             self._pool.drop(lent)
+            return
+        if lent.raw.is_closed():
+            self._pool.lose(lent)
             return
         try:
             if lent.raw.is_in_transaction():

@@ -116,11 +116,14 @@ class PlainReads(_Queries):
         lent = await self._pool.take()
         try:
             value = await call(lent.raw, sql, parameters)
-        except BaseException as error:
-            if isinstance(error, Exception) and not isinstance(error, LOST):
-                self._pool.give(lent)
-            else:
-                self._pool.drop(lent)
+        except LOST:
+            self._pool.lose(lent)
+            raise
+        except Exception:
+            self._pool.give(lent)
+            raise
+        except BaseException:  # interrupted, so nobody knows its state
+            self._pool.drop(lent)
             raise
         self._pool.give(lent)
         return value

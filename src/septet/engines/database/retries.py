@@ -1,7 +1,7 @@
 """Transactions of one name that were undone again and again take turns, and newcomers let them go first.
 
-Without this, those in the way of each other stay so: of 32 callers that change one row at SERIALIZABLE, half give
-up after all their tries. The turns are this process's; other processes are kept apart by PostgreSQL alone.
+Without this they stay in each other's way: of 32 callers that change one row at SERIALIZABLE, half give up after
+all their tries. The turns are this process's; other processes are kept apart by PostgreSQL alone.
 """
 
 from __future__ import annotations

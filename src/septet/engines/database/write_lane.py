@@ -197,30 +197,30 @@ class WriteLane:
         execute = self._connection.raw.execute
         until = time.perf_counter() + BUDGET
         while self._queue and len(group) < GROUP and time.perf_counter() < until:
-            if self._queue[0].answer.done():  # the caller left
-                self._queue.popleft()
+            waiting = self._queue.popleft()
+            if waiting.answer.done():  # the caller left
                 continue
+            group.append(Outcome(waiting))
             execute("SAVEPOINT operation")
-            outcome = self._drive(self._queue.popleft())
+            group[-1] = self._drive(waiting)
             if not self._connection.raw.in_transaction:
-                self._begin_again(group, outcome)
+                self._begin_again(group)
                 return
-            group.append(outcome)
-            if outcome.error is not None:
+            if group[-1].error is not None:
                 execute("ROLLBACK TO operation")
             execute("RELEASE operation")
 
-    def _begin_again(self, group: list[Outcome], last: Outcome) -> None:
+    def _begin_again(self, group: list[Outcome]) -> None:
         """SQLite undid the whole transaction: a statement of its last operation took too long, or the disk failed.
 
         In the first case the others, of whom nobody heard, run again.
         """
         failure = self._transaction.failure
         if failure is not None and failure.__cause__ is not None and is_interrupted(failure.__cause__):
+            last = group.pop()
             self._queue.extendleft(outcome.waiting for outcome in reversed(group))
             group[:] = [last]
             return
-        group.append(last)
         raise sqlite3.OperationalError("the transaction was rolled back") from failure
 
     def _drive(self, waiting: Waiting) -> Outcome:
