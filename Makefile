@@ -1,7 +1,7 @@
 # What people run: make serve, make test, make check. All of it stays in .venv and data.
 PYTHON ?= python3
 BIN := .venv/bin
-LOCK := uv pip compile --generate-hashes --universal --no-header --no-annotate --no-emit-index-url -q
+LOCK := $(BIN)/uv pip compile --generate-hashes --universal --no-header --no-annotate --no-emit-index-url -q
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
 .PHONY: help setup setup-dev setup-bench serve test check bench requirements clean
@@ -53,7 +53,8 @@ check: setup-dev
 bench: setup-bench
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-requirements:
+requirements: .venv/bin/python
+	@test -x $(BIN)/uv || $(PIP) install uv
 	$(LOCK) pyproject.toml -o requirements/run.txt
 	$(LOCK) pyproject.toml --extra dev -c requirements/run.txt -o requirements/dev.txt
 	$(LOCK) benchmarks/requirements.in -c requirements/dev.txt -o requirements/bench.txt

@@ -348,4 +348,4 @@ def test_errors_are_told_in_one_short_line_without_their_values() -> None:
     assert describe(KeyError("name")) == "KeyError: 'name'"
     assert describe(ValueError("duplicate key\nDETAIL: (email)=(a@b.example)")) == "ValueError: duplicate key"
     assert len(describe(ValueError("x" * 5000))) == 2000
-    assert describe(ValueError("nul \0 half \ud800")) == "ValueError: nul  half ?"
+    assert describe(ValueError("nul \0 half \ud800 bell \a")) == "ValueError: nul ? half ? bell ?"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from septet.cli.common import fail, load_settings, plain_errors, run_async
+from septet.cli.common import FAILED, fail, load_settings, plain_errors, run_async
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from septet.core.runtime import Runtime
 
 T = TypeVar("T")
-FAILED = 1
 _AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -109,8 +108,7 @@ def count(as_json: bool) -> None:
 
 
 def _run(use: Callable[[Runtime], Awaitable[T]]) -> T:
-    """Do `use` with a runtime on the database that the settings name. Problems are told in one line."""
-    from septet.core.errors import Problem
+    """Do `use` with a runtime on the database that the settings name."""
 
     async def body() -> T:
         from septet.app import database_url, running
@@ -125,10 +123,7 @@ def _run(use: Callable[[Runtime], Awaitable[T]]) -> T:
             return await use(septet.runtime)
 
     with plain_errors():
-        try:
-            return run_async(body)
-        except Problem as error:
-            fail(error.detail, FAILED)
+        return run_async(body)
 
 
 def _state(task: Listed) -> str:
@@ -142,7 +137,9 @@ def _moment(moment: datetime) -> str:
 def _echo_json(value: object) -> None:
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(value)).decode())
+    from septet.engines.mail.letter import printable
+
+    click.echo(printable(msgspec.json.format(msgspec.json.encode(value)).decode()))
 
 
 def _echo_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -195,7 +195,7 @@ def backoff(attempts: int) -> float:
 
 def describe(error: BaseException) -> str:
     """Class and message. The first line only, since a database tells the offending values in the next."""
-    message = str(error).partition("\n")[0].replace("\0", "").encode(errors="replace").decode()
+    message = "".join(each if each.isprintable() else "?" for each in str(error).partition("\n")[0])
     return f"{type(error).__name__}: {message}"[:_LONGEST_ERROR]
 
 

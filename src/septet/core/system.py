@@ -33,7 +33,7 @@ class Watch(Struct, frozen=True):
 
 
 class System(Struct, frozen=True, kw_only=True):
-    """One system. `modules` hold its operations, relations and tasks; `queries` is that of its named queries, or several.
+    """One system. `modules` hold its operations, relations and tasks; `queries`, one module or several, its queries.
 
     pages: a folder of what people see: each `*.html` is served at `/<system>/<page>`, scripts and styles beside it.
     greeting: lines for whoever starts the server, printed once it answers.

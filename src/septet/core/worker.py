@@ -3,6 +3,9 @@
 A claim writes a fresh lease token and the moment when the lease ends into the row. As long as the worker lives it
 extends its leases; once it is dead they run out, and other workers claim the tasks again. Claims name the tasks that
 this process knows: others belong to a newer release, or to another system's process, and are left to them.
+
+Of an order only the oldest is claimable. When it ends, its worker takes the next at once; those that still wait are
+set aside meanwhile, so that a long line behind one slow task costs claimers nothing.
 """
 
 from __future__ import annotations
@@ -76,23 +79,25 @@ class Worker:
         self._unlisten()
         self._stopping = True
         self._stir.set()
-        await self._claiming
         while not self._waiting.empty():
             self._waiting.get_nowait()
         for _ in self._running:
             self._waiting.put_nowait(None)
-        if self._running:
-            await asyncio.wait(self._running, timeout=drain_seconds)
-        await _end([*self._running, *self._upkeep])
+        await asyncio.wait([self._claiming, *self._running], timeout=drain_seconds)
+        await _end([self._claiming, *self._running, *self._upkeep])
         await self._release()
 
     async def run_due(self) -> None:
         """Fire and run all that is due now, and what comes of it, and return: for tests, and where nothing stays up."""
-        await self._schedules.fire_due()
-        while taken := await self._take(LARGEST_BATCH):
-            while taken:
-                followers = await asyncio.gather(*(self._attempt(held) for held in taken))
-                taken = [held for held in followers if held is not None]
+        extending = asyncio.create_task(_repeat(self._extend_leases, self._shortest_lease / 3))
+        try:
+            await self._schedules.fire_due()
+            while taken := await self._take(LARGEST_BATCH):
+                while taken:
+                    followers = await asyncio.gather(*(self._attempt(held) for held in taken))
+                    taken = [held for held in followers if held is not None]
+        finally:
+            await _end([extending])
 
     def _wake(self) -> None:
         self._may_be_more = True

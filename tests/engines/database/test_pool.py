@@ -239,8 +239,10 @@ async def test_plans_that_went_stale_are_renewed_on_all_connections(url: str) ->
             return len(found)
 
         await asyncio.gather(*(database.write(read_and_write) for _ in range(8)))
+        before = {lent.raw for lent in pool_of(database)._idle}
         execute(url, "ALTER TABLE thing ALTER COLUMN small TYPE bigint")
         assert await asyncio.gather(*(database.write(read_and_write) for _ in range(8))) == [4] * 8
+        assert before.isdisjoint({lent.raw for lent in pool_of(database)._idle})
         execute(url, "ALTER TABLE thing ALTER COLUMN small TYPE integer")
         reads = (database.read(lambda tx: tx.all(things.list_things), snapshot=n % 2 == 0) for n in range(8))
         assert [len(rows) for rows in await asyncio.gather(*reads)] == [4] * 8
