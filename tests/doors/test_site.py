@@ -12,7 +12,7 @@ from support.asgi import call
 from support.doors import open_door
 from support.faulty_system import FAULTY
 
-PAGES = ["/", "/docs", "/errors", "/errors/not_found"]
+PAGES = ["/", "/guide", "/docs", "/errors", "/errors/not_found"]
 
 
 class Links(HTMLParser):

@@ -111,7 +111,7 @@ async def test_a_crash_loses_nothing_that_was_acknowledged(server: PostgresServe
     assert_stored(url, set())
 
 
-async def test_a_wrong_password_or_database_is_unavailable_and_tells_nothing(server: PostgresServer, url: str) -> None:
+async def test_a_database_that_is_not_there_is_unavailable_and_tells_nothing(server: PostgresServer, url: str) -> None:
     database = open_database(url.replace("/postgres?", "/nowhere?"), Settings())
     with pytest.raises(Unavailable) as caught:
         await database.start()

@@ -71,6 +71,7 @@ class Site:
         return (
             Route("GET", "/", self.home, "home"),
             Route("GET", "/docs", self.docs, "docs"),
+            Route("GET", "/guide", self.guide, "guide"),
             Route("GET", "/errors", self.errors, "errors"),
             Route("GET", "/errors/{code}", self.error, "error"),
             Route("GET", "/static/{version}/{name}", self.static, "static"),
@@ -84,6 +85,9 @@ class Site:
 
     async def docs(self, request: Request) -> Reply:
         return self._page("docs")
+
+    async def guide(self, request: Request) -> Reply:
+        return self._page("guide", base_url=self._runtime.floor.base_url)
 
     async def errors(self, request: Request) -> Reply:
         problems = sorted(self._problems.values(), key=lambda problem: (status_of(problem), problem.code))
