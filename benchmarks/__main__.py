@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("startup_and_memory", "read_list_create", "slow_fsync", "workers", "tasks")
+NAMES = ("startup_and_memory", "read_list_create", "slow_fsync", "workers", "tasks", "database_engines")
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from septet.core.errors import Conflict, Invalid, KeyReused, Problem
+from septet.core import queries
+from septet.core.errors import Conflict, InProgress, Invalid, KeyReused, Problem
 from septet.core.floor import FLOOR
 from septet.core.idempotency import forget_old_replies
 from support.app import Clock, running_septet
@@ -73,6 +74,53 @@ async def test_fifty_twins_at_once_have_one_effect(database_url: str, tmp_path: 
         made = {outcome.id for outcome in outcomes if not isinstance(outcome, BaseException)}
         assert len(made) == 1
         assert await titles_of(callers[0]) == ["once"]
+
+
+async def test_a_repeat_of_an_operation_in_steps_gets_the_first_reply(database_url: str, tmp_path: Path) -> None:
+    async with running_septet(database_url, tmp_path, systems=SYSTEMS) as septet:
+        ann = Caller(septet, person(1))
+        first = await ann("import_note", "k1", body={"title": "once"})
+        assert await ann("import_note", "k1", body={"title": "once"}) == first
+        assert ann.last.replayed
+        with pytest.raises(KeyReused):
+            await ann("import_note", "k1", body={"title": "other"})
+        assert await titles_of(ann) == ["once"]
+
+
+async def test_twins_in_steps_have_one_effect(database_url: str, tmp_path: Path) -> None:
+    async with running_septet(database_url, tmp_path, systems=SYSTEMS) as septet:
+        callers = [Caller(septet, person(1)) for _ in range(20)]
+        outcomes = await asyncio.gather(
+            *(caller("import_note", "k1", body={"title": "once"}) for caller in callers), return_exceptions=True
+        )
+        refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        assert {getattr(problem, "code", problem) for problem in refused} <= {"in_progress"}
+        assert await titles_of(callers[0]) == ["once"]
+
+
+async def test_a_refused_operation_in_steps_may_be_tried_again(database_url: str, tmp_path: Path) -> None:
+    async with running_septet(database_url, tmp_path, systems=SYSTEMS) as septet:
+        ann = Caller(septet, person(1))
+        taken = await ann("create_note", body={"title": "taken"})
+        with pytest.raises(Conflict):
+            await ann("import_note", "k1", body={"title": "taken"})
+        await ann("remove_note", id=str(taken.id))
+        await ann("import_note", "k1", body={"title": "taken"})
+        assert not ann.last.replayed
+
+
+async def test_a_claim_whose_process_died_ends_after_its_lease(database_url: str, tmp_path: Path) -> None:
+    clock = Clock()
+    async with running_septet(database_url, tmp_path, systems=SYSTEMS, clock=clock) as septet:
+        ann = Caller(septet, person(1))
+        place = {"actor": ann.actor.key, "operation": "import_note", "key": "k1"}
+        left = {**place, "fingerprint": b"of the dead", "created_at": clock(), "stale": clock()}
+        await septet.runtime.database.write(lambda tx: tx.run(queries.claim_reply, **left))
+        with pytest.raises(InProgress):
+            await ann("import_note", "k1", body={"title": "once"})
+        clock.advance(seconds=61)
+        await ann("import_note", "k1", body={"title": "once"})
+        assert await titles_of(ann) == ["once"]
 
 
 async def test_a_reply_is_forgotten_after_its_hours(database_url: str, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from septet.doors.body_deadline import BodyDeadline
 from septet.doors.http import Application
 from septet.doors.message import Reply, Request, Route
 from support.asgi import GONE, STALLED, assert_problem, call
@@ -273,7 +274,7 @@ async def test_a_system_may_answer_raw_requests(tmp_path: Path) -> None:
 
     async def greet(request: Request) -> Reply:
         (name,) = request.parameters
-        body = await request.body(10, 1.0)
+        body = await request.body(10, BodyDeadline(1.0))
         return Reply(200, name.encode() + b" " + body, b"text/plain", headers=[(b"x-own", b"1")])
 
     async with open_door(tmp_path) as septet:

@@ -77,7 +77,7 @@ async def test_the_home_page_shows_what_runs(tmp_path: Path) -> None:
     async with open_door(tmp_path, FAULTY, public_url="https://api.example.com") as septet:
         html = (await call(septet.asgi, "GET", "/")).raw.decode()
         assert "Notes, each with its owner." in html
-        assert "10 operations" in html
+        assert "11 operations" in html
         assert "2 systems answer" in " ".join(html.split())
 
 

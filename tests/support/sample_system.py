@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from datetime import datetime, timezone
 from enum import StrEnum
@@ -163,6 +164,13 @@ async def create_note(ctx: Context, body: NewNote) -> Note:
         pinned=False,
         created_at=ctx.now,
     )
+
+
+@operation.post("/v1/notes/imports", scope="notes:write", steps=True, raises=(TitleTaken,))
+async def import_note(ctx: Context, body: NewNote) -> Note:
+    """Write a note in steps, as one does that must call out before."""
+    await asyncio.sleep(0)
+    return await ctx.write(create_note, body)
 
 
 @operation.get("/v1/notes/notes", scope="notes:read")

@@ -21,6 +21,7 @@ from septet.core.errors import NotFound, Problem
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
 from septet.core.versions import COMPRESSED, is_known
+from septet.doors.body_deadline import BodyDeadline
 from septet.doors.client import Clients
 from septet.doors.compression import WORTH_IT, accepts_gzip, compress
 from septet.doors.cors import Cors
@@ -70,9 +71,10 @@ class Application:
         self._nowhere = Endpoint("none", "", "", _nothing_here)
         operations = list(runtime.registry.operations.values())
         located = located_paths(operations)
+        deadline = BodyDeadline(runtime.floor.body_timeout)
         for operation in operations:
             declared = operation.declared
-            handler = OperationHandler(runtime, pipeline, operation, locates=declared.path in located)
+            handler = OperationHandler(runtime, pipeline, operation, deadline, locates=declared.path in located)
             self._router.add(Endpoint(operation.name, declared.method, declared.path, handler))
         openapi = OpenApi(runtime)
         for route in (*Health(self).routes(), *openapi.routes(), *Site(runtime).routes(), *routes):

@@ -5,7 +5,6 @@ Everything between the two is a function `Request -> Reply`; `doors/http.py` ada
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -13,7 +12,8 @@ from msgspec import Struct
 
 from septet.core.context import NOWHERE, Client
 from septet.core.errors import Malformed, Problem
-from septet.doors.problems import BodyTimeout, BodyTooLarge, HeadersTooLarge
+from septet.doors.body_deadline import BodyDeadline
+from septet.doors.problems import BodyTooLarge, HeadersTooLarge
 
 Headers = Sequence[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[Any]]  # gives ASGI's http.request messages
@@ -129,7 +129,7 @@ class Request:
         """Whether the headers say that a body follows."""
         return self.transfer_encoding is not None or self.content_length not in {None, b"0"}
 
-    async def body(self, most_bytes: int, seconds: float) -> bytes:
+    async def body(self, most_bytes: int, deadline: BodyDeadline) -> bytes:
         """The whole body. Raises BodyTooLarge as soon as it is, BodyTimeout, and Malformed if the client leaves.
 
         With `most_bytes` zero there must be none: Malformed if there is.
@@ -140,11 +140,7 @@ class Request:
                 raise Malformed("Content-Length is a number.")
             if int(length[:19]) > most_bytes:
                 raise _too_large(most_bytes)
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._read(most_bytes)
-        except TimeoutError:
-            raise BodyTimeout(f"The body took more than {seconds:g} seconds.") from None
+        return await deadline.read(self._read(most_bytes))
 
     async def _read(self, most_bytes: int) -> bytes:
         parts: list[bytes] = []

@@ -21,6 +21,7 @@ from septet.core.types import Page
 from septet.core.versions import etag_of_bytes
 from septet.doors.bearer import actor_of
 from septet.doors.binding import Binder
+from septet.doors.body_deadline import BodyDeadline
 from septet.doors.limits import limit_headers
 from septet.doors.message import Reply, Request
 from septet.doors.problems import PROBLEM_JSON, body_of, headers_of, status_of
@@ -34,7 +35,9 @@ _REPLAYED = (b"idempotent-replayed", b"true")
 class OperationHandler:
     """Answers the requests of one operation."""
 
-    def __init__(self, runtime: Runtime, pipeline: Pipeline, operation: Operation, *, locates: bool) -> None:
+    def __init__(
+        self, runtime: Runtime, pipeline: Pipeline, operation: Operation, deadline: BodyDeadline, *, locates: bool
+    ) -> None:
         """`locates`: what the operation makes can be read at its path with the id behind it."""
         self._runtime = runtime
         self._pipeline = pipeline
@@ -46,9 +49,8 @@ class OperationHandler:
         self._locates = locates and self._status == 201
         self._pages = (typing.get_origin(operation.returns) or operation.returns) is Page
         self._compressible = not operation.declared.secret
-        floor = runtime.floor
-        self._most_body = floor.max_body if self._binder.takes_body else 0
-        self._body_timeout = floor.body_timeout
+        self._most_body = runtime.floor.max_body if self._binder.takes_body else 0
+        self._deadline = deadline
 
     async def __call__(self, request: Request) -> Reply:
         ctx = Context(self._runtime, ANONYMOUS, request.client, request.request_id)
@@ -82,7 +84,7 @@ class OperationHandler:
             self._binder.check_media_type(request)
         elif not request.announces_body:
             return b""
-        return await request.body(self._most_body, self._body_timeout)
+        return await request.body(self._most_body, self._deadline)
 
     def _reply(self, request: Request, ctx: Context, value: Any) -> Reply:
         headers = limit_headers(ctx.standings)
