@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 from msgspec import Struct
-from septet.cli.main import cli
 
+from septet.cli.main import cli
 from septet.core.events import Event
 from septet.core.floor import FLOOR
 from septet.core.registry import Registry

@@ -313,7 +313,7 @@ async def test_operators_see_retry_and_cancel(database_url: str, tmp_path: Path)
         first, second, *_ = await tasks_of(runtime)
         assert len(await list_tasks(runtime, name="chores.tidy")) == 3
         assert await list_tasks(runtime, state=None, name="chores.telephone", after=first.id, most=1) != []
-        counted = [(c.name, c.state, c.count, c.first_due) for c in await task_counts(runtime)]
+        counted = [(c.name, c.state, c.count, c.first) for c in await task_counts(runtime)]
         assert sorted(counted) == [("chores.telephone", "waiting", 1, later), ("chores.tidy", "waiting", 3, later)]
         await retry_task(runtime, first.id)
         await cancel_task(runtime, second.id)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import bindparam, select, update
 
 from septet.core import outbox_queries as queries
-from septet.core import tables
+from septet.core import tables, worker
 from septet.core.context import Context
 from septet.core.database import many, run
 from septet.core.delivery import Delivery, Held
@@ -29,15 +29,10 @@ LEASE = 1.0  # of the chores' tasks
 async def claim(runtime: Runtime, *, after: float = 0.0) -> list[Held]:
     """Take what is due `after` so many seconds, as a worker does that then says no more."""
     lease = new_id()
-
-    async def take(ctx: Context) -> list[Held]:
-        now = ctx.now + timedelta(seconds=after)
-        until_then = now + timedelta(seconds=LEASE)
-        names = [*runtime.registry.tasks]
-        rows = await ctx.tx.all(queries.claim_tasks, names=names, now=now, until=until_then, lease=lease, most=100)
-        return [Held(runtime.registry.tasks[row.name], row, lease) for row in rows]
-
-    return await runtime.context().write_hot(take)
+    ctx = runtime.context()
+    ctx._now = runtime.clock() + timedelta(seconds=after)
+    rows = await ctx.write_hot(worker.claim, [*runtime.registry.tasks], lease, LEASE, 100)
+    return [Held(runtime.registry.tasks[row.name], row, lease) for row in rows]
 
 
 async def only_task(runtime: Runtime) -> Listed:
@@ -194,7 +189,7 @@ async def test_one_that_comes_back_from_the_dead_waits_for_its_turn(database_url
 
 async def bury(runtime: Runtime, held: Held) -> None:
     async def work(ctx: Context) -> None:
-        await ctx.tx.run(queries.bury_task, **held.place, run_at=ctx.now, attempts=2, last_error="")
+        await ctx.tx.run(queries.bury_task, **held.place, died_at=ctx.now, attempts=2, last_error="")
 
     await runtime.context().write_hot(work)
 

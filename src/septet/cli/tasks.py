@@ -96,15 +96,15 @@ def cancel(task_id: int) -> None:
 @tasks.command()
 @_AS_JSON
 def count(as_json: bool) -> None:
-    """How many tasks there are of each name in each state, and when the first is or was due."""
+    """How many tasks there are of each name in each state, and when the first is or was due, or died."""
     from septet.core.tasks import task_counts
 
     found = _run(task_counts)
     if as_json:
         _echo_json(found)
         return
-    rows = [(each.name, each.state, str(each.count), _moment(each.first_due)) for each in found]
-    _echo_table(("NAME", "STATE", "COUNT", "FIRST DUE"), sorted(rows))
+    rows = [(each.name, each.state, str(each.count), _moment(each.first)) for each in found]
+    _echo_table(("NAME", "STATE", "COUNT", "FIRST"), sorted(rows))
 
 
 def _run(use: Callable[[Runtime], Awaitable[T]]) -> T:

@@ -148,7 +148,7 @@ class Delivery:
     async def _bury(self, held: Held, attempts: int, reason: str, error: Exception | None = None) -> None:
         log.error("task is dead: see septet tasks list --state dead", **_names(held), reason=reason, exc_info=error)
         now = self._runtime.clock()
-        await self._settle(held, queries.bury_task, run_at=now, attempts=attempts, last_error=reason)
+        await self._settle(held, queries.bury_task, died_at=now, attempts=attempts, last_error=reason)
 
     async def _settle(self, held: Held, query: Run, **values: Any) -> None:
         """Write down how the task ended. If the database stays away, its lease runs out and it is tried again."""

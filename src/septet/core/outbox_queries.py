@@ -1,17 +1,13 @@
-"""The outbox's queries: tasks stored, claimed and ended, those of one order, what operators ask, and schedules.
-
-A task's state is spelled out in these, not bound, for only so do the partial indexes apply.
-"""
+"""The outbox's queries: tasks stored, claimed and ended, those of one order, what operators ask, and schedules."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 from uuid import UUID
 
 from msgspec import Raw, Struct, structs
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Integer,
     bindparam,
@@ -23,10 +19,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.sql.functions import count
+from sqlalchemy.sql.functions import coalesce, count
 from sqlalchemy.sql.functions import min as minimum
 
-from septet.core.columns import Instant
+from septet.core.columns import Instant, Text
 from septet.core.database import Many, many, maybe, one, run
 from septet.core.tables import schedules, tasks
 
@@ -39,8 +35,11 @@ class Kept(Struct, frozen=True):
     created_at: datetime
 
 
-_waiting: ColumnElement[str] = literal_column("'waiting'")
-_dead: ColumnElement[str] = literal_column("'dead'")
+NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
+_waits, _is_dead = tasks.c.died_at.is_(None), tasks.c.died_at.is_not(None)
+_state: ColumnElement[str] = case(
+    (_waits, literal_column("'waiting'", Text)), else_=literal_column("'dead'", Text)
+).label("state")
 
 
 class Claimed(Struct, frozen=True):
@@ -95,6 +94,7 @@ class Next(Struct, frozen=True):
     name: str
     run_at: datetime
     lease: UUID | None
+    attempts: int
 
 
 class Number(Struct, frozen=True):
@@ -102,12 +102,12 @@ class Number(Struct, frozen=True):
 
 
 class Counted(Struct, frozen=True):
-    """How many tasks of a name are in a state, and since when the first of them is due."""
+    """How many tasks of a name are in a state, and when the first of them is or was due, or died."""
 
     name: str
     state: str
     count: int
-    first_due: datetime
+    first: datetime
 
 
 class Schedule(Struct, frozen=True):
@@ -115,8 +115,8 @@ class Schedule(Struct, frozen=True):
     next_at: datetime
 
 
-def _columns(kind: type[Struct]) -> list[Column[Any]]:
-    return [tasks.c[field.name] for field in structs.fields(kind)]
+def _columns(kind: type[Struct]) -> list[ColumnElement[Any]]:
+    return [_state if field.name == "state" else tasks.c[field.name] for field in structs.fields(kind)]
 
 
 insert_task = run(
@@ -126,7 +126,6 @@ insert_task = run(
         version=bindparam("version"),
         payload=bindparam("payload"),
         ordered_by=bindparam("ordered_by"),
-        state=_waiting,
         run_at=bindparam("run_at"),
         claim_at=bindparam("run_at"),
         attempts=literal_column("0"),
@@ -136,14 +135,13 @@ insert_task = run(
 )
 
 _is_due = (
-    tasks.c.state == _waiting,
     tasks.c.claim_at <= bindparam("now"),
     tasks.c.name.in_(bindparam("names", expanding=True)),
 )
 _older, _held = tasks.alias("older"), tasks.alias("held")
 _an_older_one_waits = exists(
     select(_older.c.id).where(
-        _older.c.ordered_by == tasks.c.ordered_by, _older.c.state == _waiting, _older.c.id < tasks.c.id
+        _older.c.ordered_by == tasks.c.ordered_by, _older.c.died_at.is_(None), _older.c.id < tasks.c.id
     )
 )
 _another_is_held = exists(
@@ -151,26 +149,23 @@ _another_is_held = exists(
         _held.c.ordered_by == tasks.c.ordered_by, _held.c.lease.is_not(None), _held.c.id != tasks.c.id
     )
 )
-_claimable = (
-    select(tasks.c.id)
-    .where(*_is_due, ~_another_is_held, tasks.c.lease.is_not(None) | ~_an_older_one_waits)
+_has_its_turn = ~_another_is_held & (tasks.c.lease.is_not(None) | ~_an_older_one_waits)
+# One whose lease ran out is claimed as any other; that its worker died or stalled counts as an attempt.
+_attempts = tasks.c.attempts + case((tasks.c.lease.is_(None), literal_column("0", Integer)), else_=literal_column("1"))
+
+# Claimed in two steps, for so the database cannot choose to read more than it must. The first locks the rows.
+find_claimable_tasks = many(
+    select(tasks.c.id, tasks.c.name, tasks.c.version, tasks.c.payload, tasks.c.ordered_by, _attempts.label("attempts"))
+    .where(*_is_due, tasks.c.ordered_by.is_(None) | _has_its_turn)
     .order_by(tasks.c.claim_at, tasks.c.id)
     .limit(bindparam("most", type_=Integer))
-    .with_for_update(skip_locked=True, of=tasks)
-    .cte("claimable")
-)
-
-# One whose lease ran out is claimed as any other; that its worker died or stalled counts as an attempt.
-claim_tasks = many(
-    update(tasks)
-    .where(tasks.c.id.in_(select(_claimable.c.id)))
-    .values(
-        lease=bindparam("lease"),
-        claim_at=bindparam("until"),
-        attempts=tasks.c.attempts + case((tasks.c.lease.is_(None), 0), else_=1),
-    )
-    .returning(*_columns(Claimed)),
+    .with_for_update(skip_locked=True, of=tasks),
     into=Claimed,
+)
+hold_tasks = run(
+    update(tasks)
+    .where(tasks.c.id.in_(bindparam("ids", expanding=True)))
+    .values(lease=bindparam("lease"), claim_at=bindparam("until"), attempts=_attempts)
 )
 
 find_due_task = maybe(
@@ -184,16 +179,10 @@ release_task = run(update(tasks).where(*_still_held).values(lease=None, claim_at
 _failed = (
     update(tasks)
     .where(*_still_held)
-    .values(
-        lease=None,
-        run_at=bindparam("run_at"),
-        claim_at=bindparam("run_at"),
-        attempts=bindparam("attempts"),
-        last_error=bindparam("last_error"),
-    )
+    .values(lease=None, attempts=bindparam("attempts"), last_error=bindparam("last_error"))
 )
-postpone_task = run(_failed)
-bury_task = run(_failed.values(state=_dead))
+postpone_task = run(_failed.values(run_at=bindparam("run_at"), claim_at=bindparam("run_at")))
+bury_task = run(_failed.values(died_at=bindparam("died_at"), claim_at=NEVER))
 
 # A task that its own transaction is just ending is locked by it, and needs no longer lease.
 _extendable = (
@@ -212,33 +201,28 @@ extend_leases = many(
 
 # Those that wait for another of their order: the next is handed over, and the rest set aside, out of claimers' way.
 find_next_task = maybe(
-    select(tasks.c.id, tasks.c.name, tasks.c.run_at, tasks.c.lease)
-    .where(tasks.c.ordered_by == bindparam("ordered_by"), tasks.c.state == _waiting)
-    .order_by(tasks.c.id)
-    .limit(1),
+    select(*_columns(Next)).where(tasks.c.ordered_by == bindparam("ordered_by"), _waits).order_by(tasks.c.id).limit(1),
     into=Next,
 )
 claim_next_task = maybe(
     update(tasks)
-    .where(tasks.c.id == bindparam("task"), tasks.c.state != _dead, tasks.c.lease.is_(None))
+    .where(tasks.c.id == bindparam("task"), tasks.c.lease.is_(None), tasks.c.attempts == bindparam("seen_attempts"))
     .values(lease=bindparam("holder"), claim_at=bindparam("until"))
     .returning(*_columns(Claimed)),
     into=Claimed,
 )
 _oldest_of_its_order = (
     select(minimum(_older.c.id))
-    .where(_older.c.ordered_by == tasks.c.ordered_by, _older.c.state == _waiting)
+    .where(_older.c.ordered_by == tasks.c.ordered_by, _older.c.died_at.is_(None))
     .scalar_subquery()
 )
 _blocked = (
     select(tasks.c.id)
     .where(
-        tasks.c.state == _waiting,
         tasks.c.claim_at <= bindparam("now"),
         tasks.c.lease.is_(None),
         tasks.c.id > _oldest_of_its_order,  # never so without an order
     )
-    .order_by(tasks.c.claim_at, tasks.c.id)
     .limit(bindparam("most", type_=Integer))
 )
 count_blocked_tasks = one(select(count().label("count")).select_from(_blocked.subquery()), into=Number)
@@ -265,17 +249,17 @@ def _list(*conditions: ColumnElement[bool]) -> Many[Listed]:
 
 _is_named = tasks.c.name == bindparam("name")
 list_tasks = _list()
-list_waiting_tasks = _list(tasks.c.state == _waiting)
-list_dead_tasks = _list(tasks.c.state == _dead)
+list_waiting_tasks = _list(_waits)
+list_dead_tasks = _list(_is_dead)
 list_tasks_named = _list(_is_named)
-list_waiting_tasks_named = _list(_is_named, tasks.c.state == _waiting)
-list_dead_tasks_named = _list(_is_named, tasks.c.state == _dead)
+list_waiting_tasks_named = _list(_is_named, _waits)
+list_dead_tasks_named = _list(_is_named, _is_dead)
 
 show_task = maybe(select(*_columns(Shown)).where(tasks.c.id == bindparam("task")), into=Shown)
 count_tasks = many(
-    select(tasks.c.name, tasks.c.state, count().label("count"), minimum(tasks.c.run_at).label("first_due")).group_by(
-        tasks.c.name, tasks.c.state
-    ),
+    select(
+        tasks.c.name, _state, count().label("count"), minimum(coalesce(tasks.c.died_at, tasks.c.run_at)).label("first")
+    ).group_by(tasks.c.name, _state),
     into=Counted,
     scan="it counts all tasks, and only those that are not done are kept",
 )
@@ -284,14 +268,14 @@ _is_asked_for_and_free = (
     tasks.c.lease.is_(None) | (tasks.c.claim_at <= bindparam("now")),
 )
 _revive = update(tasks).values(
-    state=_waiting,
+    died_at=None,
     attempts=literal_column("0"),
     lease=None,
     run_at=bindparam("now"),
     claim_at=bindparam("now"),
 )
 revive_task = run(_revive.where(*_is_asked_for_and_free))
-revive_dead_tasks = run(_revive.where(tasks.c.state == _dead, tasks.c.id > bindparam("after")))
+revive_dead_tasks = run(_revive.where(_is_dead, tasks.c.id > bindparam("after")))
 cancel_task = run(delete(tasks).where(*_is_asked_for_and_free))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
-    CheckConstraint,
     Column,
     Identity,
     Index,
@@ -36,17 +35,17 @@ tasks = Table(
     Column("version", Integer, nullable=False),  # of the payload
     Column("payload", Json, nullable=False),
     Column("ordered_by", Text),  # tasks with the same value run one after another
-    Column("state", Text, nullable=False),
-    Column("run_at", Instant, nullable=False),  # due then; of a dead one, when it died
-    Column("claim_at", Instant, nullable=False),  # claimed no earlier: `run_at`, its lease's end, or a later look
+    Column("run_at", Instant, nullable=False),
+    # Claimed no earlier: `run_at`, its lease's end, or a later look; never, if it is dead. That the one condition of
+    # the search for due tasks is a range of this column keeps PostgreSQL to its index, whatever it knows of the rows.
+    Column("claim_at", Instant, nullable=False),
     Column("lease", Id),  # who holds it
     Column("attempts", Integer, nullable=False),  # that failed, or whose worker died
     Column("last_error", Text),
+    Column("died_at", Instant),  # after its last attempt
     Column("created_at", Instant, nullable=False),
-    CheckConstraint("state in ('waiting', 'dead')", name="core_task_state"),
-    _index_where("state = 'waiting'", "core_task_due", "claim_at", "id"),
-    _index_where("state = 'dead'", "core_task_dead", "id"),
-    _index_where("ordered_by is not null and state = 'waiting'", "core_task_ordered", "ordered_by", "id"),
+    Index("core_task_due", "claim_at", "id"),
+    _index_where("ordered_by is not null and died_at is null", "core_task_ordered", "ordered_by", "id"),
     # Whatever claimers do at the same moment, two tasks with the same `ordered_by` are never held at once.
     _index_where("ordered_by is not null and lease is not null", "core_task_turn", "ordered_by", unique=True),
     sqlite_autoincrement=True,

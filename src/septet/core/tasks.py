@@ -60,7 +60,7 @@ async def retry_dead_tasks(runtime: Runtime) -> int:
 
 
 async def task_counts(runtime: Runtime) -> list[Counted]:
-    """How many tasks of each name are in each state, and when the first of them is or was due."""
+    """How many tasks of each name are in each state, and when the first of them is or was due, or died."""
     return await runtime.database.read(lambda tx: tx.all(queries.count_tasks))
 
 

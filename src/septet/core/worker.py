@@ -26,7 +26,7 @@ from septet.core.context import Context
 from septet.core.delivery import Delivery, Held
 from septet.core.errors import Conflict, Unavailable
 from septet.core.ids import new_id
-from septet.core.outbox_queries import Claimed
+from septet.core.outbox_queries import Claimed, Next
 from septet.core.runtime import Runtime
 from septet.core.schedules import Schedules
 
@@ -146,7 +146,7 @@ class Worker:
 
     async def _take(self, most: int) -> list[Held]:
         lease = new_id()
-        claimed = await self._runtime.context().write_hot(_claim, [*self._tasks], lease, self._shortest_lease, most)
+        claimed = await self._runtime.context().write_hot(claim, [*self._tasks], lease, self._shortest_lease, most)
         self._may_be_more = self._may_be_more or len(claimed) == most
         # Those that failed before go last, in any order: if one kills the worker, the others still get their turn.
         claimed.sort(key=lambda task: (task.attempts, random.random() if task.attempts else task.id))  # noqa: S311
@@ -190,7 +190,7 @@ class Worker:
         if found.name not in self._tasks:
             return None
         lease = new_id()
-        claimed = await self._runtime.context().write_hot(_claim_next, found.id, lease, self._shortest_lease)
+        claimed = await self._runtime.context().write_hot(_claim_next, found, lease, self._shortest_lease)
         return None if claimed is None else self._hold(claimed, lease)
 
     async def _set_blocked_aside(self) -> None:
@@ -224,14 +224,22 @@ class Worker:
             log.warning("tasks were not given back: their leases have to run out", reason=error.detail)
 
 
-async def _claim(ctx: Context, names: Sequence[str], lease: UUID, seconds: float, most: int) -> list[Claimed]:
-    until = ctx.now + timedelta(seconds=seconds)
-    return await ctx.tx.all(queries.claim_tasks, names=names, now=ctx.now, until=until, lease=lease, most=most)
+async def claim(ctx: Context, names: Sequence[str], lease: UUID, seconds: float, most: int) -> list[Claimed]:
+    """In a READ COMMITTED transaction: take what is due of the tasks called `names`, and hold it by `lease`."""
+    claimed = await ctx.tx.all(queries.find_claimable_tasks, names=names, now=ctx.now, most=most)
+    if claimed:
+        ids = [task.id for task in claimed]
+        until = ctx.now + timedelta(seconds=seconds)
+        await ctx.tx.run(queries.hold_tasks, ids=ids, lease=lease, until=until)
+    return claimed
 
 
-async def _claim_next(ctx: Context, task: int, lease: UUID, seconds: float) -> Claimed | None:
+async def _claim_next(ctx: Context, found: Next, lease: UUID, seconds: float) -> Claimed | None:
+    """None if somebody else held it since it was found: it may have died of that."""
     until = ctx.now + timedelta(seconds=seconds)
-    return await ctx.tx.maybe(queries.claim_next_task, task=task, holder=lease, until=until)
+    return await ctx.tx.maybe(
+        queries.claim_next_task, task=found.id, seen_attempts=found.attempts, holder=lease, until=until
+    )
 
 
 async def _set_aside(ctx: Context) -> int:

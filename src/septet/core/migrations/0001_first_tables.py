@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic import op
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Integer, LargeBinary, text
+from sqlalchemy import BigInteger, Column, Identity, Integer, LargeBinary, text
 
 from septet.core.columns import Id, Instant, Json, Text
 
@@ -19,19 +19,17 @@ def upgrade() -> None:
         Column("version", Integer, nullable=False),
         Column("payload", Json, nullable=False),
         Column("ordered_by", Text),
-        Column("state", Text, nullable=False),
         Column("run_at", Instant, nullable=False),
         Column("claim_at", Instant, nullable=False),
         Column("lease", Id),
         Column("attempts", Integer, nullable=False),
         Column("last_error", Text),
+        Column("died_at", Instant),
         Column("created_at", Instant, nullable=False),
-        CheckConstraint("state in ('waiting', 'dead')", name="core_task_state"),
         sqlite_autoincrement=True,
     )
-    _index_where("state = 'waiting'", "core_task_due", ["claim_at", "id"])
-    _index_where("state = 'dead'", "core_task_dead", ["id"])
-    _index_where("ordered_by is not null and state = 'waiting'", "core_task_ordered", ["ordered_by", "id"])
+    op.create_index("core_task_due", "core_task", ["claim_at", "id"])
+    _index_where("ordered_by is not null and died_at is null", "core_task_ordered", ["ordered_by", "id"])
     _index_where("ordered_by is not null and lease is not null", "core_task_turn", ["ordered_by"], unique=True)
     op.create_table(
         "core_schedule",
