@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from septet import logs, systems
+from septet import systems
 from septet.cli.tasks import tasks
 from septet.core.context import Context
 from septet.core.floor import FLOOR
@@ -28,7 +28,6 @@ def call(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("SEPTET_DATABASE_URL", database_url)
     monkeypatch.setenv("SEPTET_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(systems, "installed_systems", lambda settings: [FLOOR, CHORES])
-    monkeypatch.setattr(logs, "set_up_logs", lambda **options: None)  # it would last longer than this test
     return lambda *words: CliRunner().invoke(tasks, words)
 
 
