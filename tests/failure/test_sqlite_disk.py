@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ from septet.engines.database import sqlite_path
 from septet.settings import Settings
 from support import things
 from support.databases import new_sqlite_database, opened
+from support.disks import small_disk_at
 from support.sql import create_tables, execute
 from support.things import thing
 
@@ -80,18 +79,8 @@ def assert_whole(url: str) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 8 MB. Only root may mount one."""
-    if shutil.which("mount") is None:
-        pytest.skip("a small disk cannot be mounted here: there is no mount")
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", tmp_path], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"a small disk cannot be mounted here: {mounted.stderr.strip()}")
-    try:
+    with small_disk_at(tmp_path, 8):
         yield tmp_path
-    finally:
-        subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
 async def test_a_full_disk(small_disk: Path) -> None:
