@@ -46,9 +46,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database_prepared: Annotated[
         bool, Meta(description="Keep prepared statements; off behind PgBouncer in transaction mode.")
     ] = True
-    valkey_url: Annotated[str, Meta(description="Valkey or Redis for processes to share; reserved, nothing uses it yet.")] = ""
+    valkey_url: Annotated[
+        str, Meta(description="Valkey or Redis for processes to share; reserved, nothing uses it yet.")
+    ] = ""
     systems: Annotated[tuple[str, ...], Meta(description="Systems to run; empty means all that are installed.")] = ()
-    limits: Annotated[bool, Meta(description="Rate limits, counted in each process; off only for benchmarks and tests.")] = True
+    limits: Annotated[
+        bool, Meta(description="Rate limits, counted in each process; off only for benchmarks and tests.")
+    ] = True
     limit_default: Annotated[int, Meta(ge=1, description="Calls a minute that one caller may make in all.")] = 1200
     keys: Annotated[
         str,
