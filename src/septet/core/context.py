@@ -122,14 +122,15 @@ class Context:
         """Do `call` in this process once the transaction is durable, and never if it is not."""
         self.after_commit.append(call)
 
-    def spend(self, limit: Limit, what: str, whose: str) -> None:
-        """Count one use of `what` by `whose`. Raises TooMany when the limit is reached."""
+    def spend(self, limit: Limit, what: str, whose: str, *, refusal: str | None = None) -> None:
+        """Count one use of `what` by `whose`. Raises TooMany, saying `refusal`, when the limit is reached."""
         standing = self.runtime.spend(limit, what, whose)
         if standing is None:
             return
         self.standings.append(standing)
         if not standing.allowed:
-            raise TooMany("Too many tries. Wait a little.", retry_after=standing.reset)
+            detail = refusal or f"At most {limit.quota} calls in {limit.window:g} seconds."
+            raise TooMany(detail, retry_after=standing.reset)
 
     async def read(self, work: Callable[Concatenate[Context, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `work` in a reading transaction of its own: one step of a `steps` operation."""

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from septet.core import idempotency
 from septet.core.context import Context
-from septet.core.errors import Forbidden, TooMany, Unauthenticated
+from septet.core.errors import Forbidden, Unauthenticated
 from septet.core.limits import Limit
 from septet.core.operation import Operation
 from septet.core.runtime import Runtime
@@ -64,17 +64,9 @@ class Pipeline:
     def _spend(self, ctx: Context, operation: Operation) -> None:
         """Count the call against the default limit and the operation's own. Raises TooMany, costing nothing more."""
         caller = ctx.actor.key if ctx.actor.account is not None else ctx.client.address
-        self._spend_one(ctx, self._default_limit, "", caller)
+        ctx.spend(self._default_limit, "", caller)
         for limit in operation.declared.limits:
-            self._spend_one(ctx, limit, operation.name, ctx.client.address if limit.by == "address" else caller)
-
-    def _spend_one(self, ctx: Context, limit: Limit, what: str, whose: str) -> None:
-        standing = self._runtime.spend(limit, what, whose)
-        if standing is None:
-            return
-        ctx.standings.append(standing)
-        if not standing.allowed:
-            raise TooMany(f"At most {limit.quota} calls in {limit.window:g} seconds.", retry_after=standing.reset)
+            ctx.spend(limit, operation.name, ctx.client.address if limit.by == "address" else caller)
 
 
 def refuse_without_scope(ctx: Context, operation: Operation) -> None:

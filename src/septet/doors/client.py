@@ -27,7 +27,6 @@ class Peer(Struct, frozen=True):
 
     group: str
     trusted: bool
-    loopback: bool
 
 
 class Clients:
@@ -68,10 +67,10 @@ class Clients:
     def _look_at(self, text: str) -> Peer:
         address = _parsed(text)
         if address is None:
-            peer = Peer(text, trusted=False, loopback=False)
+            peer = Peer(text, trusted=False)
         else:
             trusted = any(address in network for network in self._trusted)
-            peer = Peer(_group(address), trusted, address.is_loopback)
+            peer = Peer(_group(address), trusted)
         if len(self._peers) >= _MOST_REMEMBERED:
             self._peers.clear()
         self._peers[text] = peer

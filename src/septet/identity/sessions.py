@@ -63,7 +63,8 @@ async def sign_in(ctx: Context, body: Credentials) -> SessionReply:
     Raises InvalidCredentials, which takes as long for an unknown address as for a wrong password.
     """
     address = read_address(body.email)
-    ctx.spend(_TRIES_OF_AN_ACCOUNT, "sign_in", _account_and_place(ctx, address))
+    place = _account_and_place(ctx, address)
+    ctx.spend(_TRIES_OF_AN_ACCOUNT, "sign_in", place, refusal="Too many tries. Wait a little.")
     holder = await ctx.read(_find_holder, address)
     matches = await hashing(ctx.runtime).matches(holder.password_hash if holder else None, body.password)
     if holder is None or not matches:
