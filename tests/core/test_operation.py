@@ -10,9 +10,10 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from septet.core.arguments import IfMatch
 from septet.core.context import Context
 from septet.core.limits import per_minute
-from septet.core.operation import IfMatch, Operation, collect, operation
+from septet.core.operation import Operation, collect, operation
 from septet.core.types import Input, Output
 
 

@@ -19,6 +19,7 @@ from msgspec import UNSET, Meta, UnsetType
 from sqlalchemy import BigInteger, Boolean, Column, Index, MetaData, Table, bindparam, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from septet.core.arguments import IfMatch
 from septet.core.authentication import Verified
 from septet.core.columns import Id, Instant, Text
 from septet.core.context import Actor, Context
@@ -26,7 +27,7 @@ from septet.core.database import many, maybe, one, run
 from septet.core.errors import Conflict, NotFound, PreconditionFailed, Unauthenticated
 from septet.core.ids import new_id
 from septet.core.limits import per_minute
-from septet.core.operation import IfMatch, operation
+from septet.core.operation import operation
 from septet.core.paging import keyset, page
 from septet.core.runtime import Runtime
 from septet.core.system import Scope, System

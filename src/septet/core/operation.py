@@ -12,11 +12,12 @@ import types
 import typing
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 import msgspec
-from msgspec import NODEFAULT, Struct
+from msgspec import Struct
 
+from septet.core.arguments import Argument, caller_of, read_arguments, struct_of
 from septet.core.context import Context
 from septet.core.database import Isolation
 from septet.core.errors import Problem
@@ -24,18 +25,8 @@ from septet.core.limits import Limit
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Where = Literal["path", "query", "header", "body"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Function = Callable[Concatenate[Context, P], Awaitable[R]]
-
-
-class Header(Struct, frozen=True):
-    """`Annotated[str | None, Header("If-Match")]`: on REST, the argument is this header."""
-
-    name: str
-
-
-IfMatch = Annotated[str | None, Header("If-Match")]
 
 
 class Declared(Struct, frozen=True, kw_only=True):
@@ -126,20 +117,6 @@ class operation:  # noqa: N801 - read as a word: @operation.get(…)
     delete = _Verb("DELETE")
 
 
-class Argument(Struct, frozen=True):
-    """One argument of an operation: where REST finds it, and under which key."""
-
-    name: str
-    type: Any
-    where: Where
-    default: Any
-    key: str
-
-    @property
-    def required(self) -> bool:
-        return self.default is NODEFAULT
-
-
 class Operation(Struct, frozen=True):
     """An operation as doors see it. `arguments_type` is one Struct of all its arguments, the body under `body`."""
 
@@ -187,35 +164,11 @@ def collect(system: str, modules: Iterable[types.ModuleType]) -> list[Operation]
 
 def _compile(system: str, function: Callable[..., Awaitable[Any]], declared: Declared) -> Operation:
     hints = typing.get_type_hints(function, include_extras=True)
-    arguments = _arguments(function, hints, set(re.findall(r"{(\w+)}", declared.path)))
+    arguments = read_arguments(function, hints, after=1, in_path=re.findall(r"{(\w+)}", declared.path))
     name = getattr(function, "__name__")
     _refuse_clashes(name, arguments)
-    fields = [(a.name, a.type) if a.required else (a.name, a.type, a.default) for a in arguments]
-    made = msgspec.defstruct(f"{name}_arguments", fields, forbid_unknown_fields=True, kw_only=True)
-    passed = "".join(f", {a.name}=arguments.{a.name}" for a in arguments)
-    call = eval(f"lambda ctx, arguments: function(ctx{passed})", {"function": function})
-    return Operation(name, system, function, declared, arguments, made, hints["return"], call)
-
-
-def _arguments(function: Callable[..., Any], hints: dict[str, Any], in_path: set[str]) -> tuple[Argument, ...]:
-    found = []
-    for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
-        kind, header = _without_header(hints[name])
-        where: Where = "header" if header else "path" if name in in_path else "body" if name == "body" else "query"
-        default = NODEFAULT if parameter.default is parameter.empty else parameter.default
-        found.append(Argument(name, kind, where, default, header or name))
-    if missing := in_path - {argument.name for argument in found}:
-        raise TypeError(f"{function.__name__}: the path names {sorted(missing)}, which are not arguments")
-    return tuple(found)
-
-
-def _without_header(hint: Any) -> tuple[Any, str | None]:
-    metadata = getattr(hint, "__metadata__", ())
-    header = next((m.name for m in metadata if isinstance(m, Header)), None)
-    if header is None:
-        return hint, None
-    rest = tuple(m for m in metadata if not isinstance(m, Header))
-    return (Annotated[(hint.__origin__, *rest)] if rest else hint.__origin__), header
+    call = caller_of(function, arguments, ("ctx",))
+    return Operation(name, system, function, declared, arguments, struct_of(name, arguments), hints["return"], call)
 
 
 def _refuse_clashes(name: str, arguments: tuple[Argument, ...]) -> None:

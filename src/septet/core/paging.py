@@ -97,11 +97,13 @@ async def page(
         found.reverse()
     near = items.place_of(found[-1] if back else found[0]) if start and found else None
     following, preceding = (near, far) if back else (far, near)
-    return Page(
+    made = Page(
         found,
         seal_cursor(ctx, items, following, False, values) if following else None,
         seal_cursor(ctx, items, preceding, True, values) if preceding else None,
     )
+    made.keep_places(lambda index: seal_cursor(ctx, items, items.place_of(found[index]), False, values))
+    return made
 
 
 async def _gather(

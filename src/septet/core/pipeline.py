@@ -27,31 +27,57 @@ class Pipeline:
         self._default_limit = Limit(runtime.floor.limit_default, 60.0)
 
     async def call(
-        self, ctx: Context, operation: Operation, bind: Callable[[], Struct], idempotency_key: str | None = None
+        self,
+        ctx: Context,
+        operation: Operation,
+        bind: Callable[[], Struct],
+        idempotency_key: str | None = None,
+        then: Callable[[Any], Awaitable[Any]] | None = None,
     ) -> Any:
         """The operation's value. `bind` gives its arguments, and is called once the caller may call at all.
+
+        `then` makes of the value what the door shows: in the transaction of a read, or after a change is durable in
+        a reading one of its own.
 
         Raises what the operation raises, and Unauthenticated, Forbidden, TooMany, Invalid, Conflict, Unavailable.
         A value that was stored by an earlier call with the same key sets `ctx.replayed`.
         """
-        refuse_without_scope(ctx, operation)
-        if self._runtime.floor.limits:
-            self._spend(ctx, operation)
+        self.admit(ctx, operation)
         arguments = bind()
         if not operation.writes:
-            return await self._read(ctx, operation, arguments)
+            return await self._read(ctx, operation, arguments, then)
         if idempotency_key is not None:
             idempotency.check_key(operation, idempotency_key)
         if operation.declared.steps:
-            return await idempotency.run_steps(ctx, operation, arguments, idempotency_key)
-        return await self._write(ctx, operation, arguments, idempotency_key)
+            value = await idempotency.run_steps(ctx, operation, arguments, idempotency_key)
+        else:
+            value = await self._write(ctx, operation, arguments, idempotency_key)
+        return value if then is None else await self._runtime.read(ctx, lambda: then(value), snapshot=True)
 
-    async def _read(self, ctx: Context, operation: Operation, arguments: Struct) -> Any:
+    def admit(self, ctx: Context, operation: Operation) -> None:
+        """Let the caller in, at the price of one call. Raises Unauthenticated, Forbidden or TooMany."""
+        refuse_without_scope(ctx, operation)
+        if self._runtime.floor.limits:
+            self._spend(ctx, operation)
+
+    async def read_within(self, ctx: Context, operation: Operation, arguments: Struct) -> Any:
+        """The value of a reading operation that was admitted, in the reading transaction that is open already."""
+        return await operation.call(ctx, arguments)
+
+    async def _read(
+        self, ctx: Context, operation: Operation, arguments: Struct, then: Callable[[Any], Awaitable[Any]] | None
+    ) -> Any:
         if operation.declared.steps:
-            return await operation.call(ctx, arguments)
-        return await self._runtime.read(
-            ctx, lambda: operation.call(ctx, arguments), snapshot=operation.declared.snapshot
-        )
+            value = await operation.call(ctx, arguments)
+            return value if then is None else await self._runtime.read(ctx, lambda: then(value), snapshot=True)
+        if then is None:
+            work: Callable[[], Awaitable[Any]] = lambda: self.read_within(ctx, operation, arguments)
+            return await self._runtime.read(ctx, work, snapshot=operation.declared.snapshot)
+
+        async def read_then() -> Any:
+            return await then(await self.read_within(ctx, operation, arguments))
+
+        return await self._runtime.read(ctx, read_then, snapshot=True)
 
     async def _write(self, ctx: Context, operation: Operation, arguments: Struct, key: str | None) -> Any:
         work: Callable[[], Awaitable[Any]]

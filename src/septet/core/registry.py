@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -16,6 +16,7 @@ from septet.core.database import Query, name_queries
 from septet.core.errors import Problem
 from septet.core.events import Event, Handler, TaskMark
 from septet.core.operation import Operation, collect
+from septet.core.relation import Relation, collect_relations
 from septet.core.system import System
 from septet.core.wire import check_wire_types
 
@@ -35,6 +36,7 @@ class Registry:
     def __init__(self, systems: Sequence[System]) -> None:
         self.systems = in_order_of_need(systems)
         self.operations: dict[str, Operation] = {}
+        self.relations: dict[type, dict[str, Relation]] = {}  # by owner and name
         self.tasks: dict[str, Task] = {}
         self.queries: list[Query] = []
         for system in self.systems:
@@ -42,6 +44,10 @@ class Registry:
                 if found.name in self.operations:
                     raise TypeError(f"two operations are called {found.name}")
                 self.operations[found.name] = found
+            for relation in collect_relations(system.name, system.modules):
+                beside = self.relations.setdefault(relation.owner, {})
+                if beside.setdefault(relation.name, relation) is not relation:
+                    raise TypeError(f"two relations are called {relation.owner.__name__}.{relation.name}")
             for task in _tasks_of(system):
                 self.tasks[task.name] = task
             for module in system.queries if isinstance(system.queries, tuple) else (system.queries,):
@@ -50,6 +56,10 @@ class Registry:
         self.task_of = {task.handler: task for task in self.tasks.values()}
         self.problems = self._problems()
         self._check()
+
+    def relations_of(self, owner: type) -> Mapping[str, Relation]:
+        """The relations of a type, by name."""
+        return self.relations.get(owner, {})
 
     def listeners(self, event: type[Event]) -> list[Task]:
         return [task for task in self.tasks.values() if task.mark.event is event]
@@ -71,11 +81,13 @@ class Registry:
         return found
 
     def _check(self) -> None:
-        check_wire_types(self.operations.values())
-        for operation in self.operations.values():
-            scope = operation.declared.scope
+        relations = [relation for named in self.relations.values() for relation in named.values()]
+        check_wire_types(self.operations.values(), relations)
+        wanted = {operation.name: operation.declared.scope for operation in self.operations.values()}
+        wanted |= {f"{relation.owner.__name__}.{relation.name}": relation.scope for relation in relations}
+        for name, scope in wanted.items():
             if scope is not None and scope not in self.scopes:
-                raise TypeError(f"{operation.name}: no card declares the scope {scope}")
+                raise TypeError(f"{name}: no card declares the scope {scope}")
 
 
 def in_order_of_need(systems: Sequence[System]) -> list[System]:

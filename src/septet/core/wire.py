@@ -15,19 +15,22 @@ from msgspec import Struct
 from msgspec import inspect as shapes
 
 from septet.core.operation import Operation
+from septet.core.relation import Relation
 from septet.core.types import LARGEST_INT, Input, Output
 
 
-def check_wire_types(operations: Iterable[Operation]) -> None:
-    """Raise TypeError, naming operation and place, for a type that breaks a rule of the wire."""
-    for operation in operations:
+def check_wire_types(operations: Iterable[Operation], relations: Iterable[Relation] = ()) -> None:
+    """Raise TypeError, naming declaration and place, for a type that breaks a rule of the wire."""
+    declared = [(o.name, o.arguments, o.returns) for o in operations]
+    declared += [(f"{r.owner.__name__}.{r.name}", r.arguments, r.returns) for r in relations]
+    for name, arguments, returns in declared:
         seen: set[Any] = set()
-        for argument in operation.arguments:
+        for argument in arguments:
             base = Input if argument.where == "body" else None
             for fault in _faults(shapes.type_info(argument.type), argument.name, base, seen):
-                raise TypeError(f"{operation.name}: {fault}")
-        for fault in _faults(shapes.type_info(operation.returns), "reply", Output, set()):
-            raise TypeError(f"{operation.name}: {fault}")
+                raise TypeError(f"{name}: {fault}")
+        for fault in _faults(shapes.type_info(returns), "reply", Output, set()):
+            raise TypeError(f"{name}: {fault}")
 
 
 def _faults(shape: shapes.Type, at: str, base: type[Struct] | None, seen: set[Any]) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, ValidationError
 
+from septet.core.arguments import Argument
 from septet.core.errors import Fault, Malformed, NotFound, Problem
-from septet.core.operation import Argument, Operation
+from septet.core.operation import Operation
 from septet.doors.faults import (
     DEEPEST,
     at_most,
@@ -35,12 +36,11 @@ class Binder:
     """Binds the requests of one operation."""
 
     def __init__(self, operation: Operation) -> None:
+        self._operation = operation
         self._type = operation.arguments_type
-        self._arguments = operation.arguments
         by_name = {argument.name: argument for argument in operation.arguments}
         in_path = re.findall(r"{(\w+)}", operation.declared.path)
         self._path = [(name, lexer_of(by_name[name].type).lex) for name in in_path]
-        self._in_path = frozenset(in_path)
         self._query = {a.key: (a.name, lexer_of(a.type)) for a in operation.arguments if a.where == "query"}
         self._headers = [
             (a.key.lower().encode(), a.name, lexer_of(a.type)) for a in operation.arguments if a.where == "header"
@@ -85,7 +85,7 @@ class Binder:
                 return msgspec.convert(values, self._type)
             except ValidationError as error:
                 unexplained = [fault_of(error)]
-        raise self._refusal(values, [*faults, *body_faults], unexplained)
+        raise refusal(self._operation, values, [*faults, *body_faults], unexplained)
 
     def _read_query(self, query: bytes, values: dict[str, Any]) -> list[Fault]:
         faults = []
@@ -146,12 +146,14 @@ class Binder:
             return (faults + faults_of_body(raw, argument.type)) or [fault_of(error)]
         return at_most(forbidden_text(_raw(body))) if holds_nul else []
 
-    def _refusal(self, values: dict[str, Any], found: list[Fault], unexplained: list[Fault]) -> Problem:
-        """Names every fault there is. A path that cannot be leads nowhere, whatever else is wrong."""
-        of_arguments = faults_of_arguments(values, self._arguments)
-        if any(fault.pointer.split("/")[1] in self._in_path for fault in of_arguments):
-            return NotFound("There is no such thing.")
-        return invalid([*of_arguments, *found] or unexplained)
+
+def refusal(operation: Operation, values: dict[str, Any], found: list[Fault], unexplained: list[Fault]) -> Problem:
+    """Names every fault there is. A path that cannot be leads nowhere, whatever else is wrong."""
+    of_arguments = faults_of_arguments(values, operation.arguments)
+    in_path = {argument.key for argument in operation.arguments if argument.where == "path"}
+    if any(fault.pointer.split("/")[1] in in_path for fault in of_arguments):
+        return NotFound("There is no such thing.")
+    return invalid([*of_arguments, *found] or unexplained)
 
 
 def _lexed(lexer: Lexer, text: str) -> Any:

@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Struct, UnsetType, ValidationError
 from msgspec.structs import FieldInfo
 
+from septet.core.arguments import Argument
 from septet.core.errors import Fault, Invalid
-from septet.core.operation import Argument
 
 MOST_FAULTS = 50
 DEEPEST = 64

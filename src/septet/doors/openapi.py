@@ -12,8 +12,9 @@ import msgspec
 from msgspec import NODEFAULT, UNSET
 
 from septet import __version__
+from septet.core.arguments import Argument
 from septet.core.limits import Limit
-from septet.core.operation import Argument, Operation
+from septet.core.operation import Operation
 from septet.core.runtime import Runtime
 from septet.core.types import Page
 from septet.core.versions import etag_of_bytes

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from septet.core.arguments import IfMatch
 from septet.core.context import Context
 from septet.core.errors import Unauthenticated
-from septet.core.operation import IfMatch, operation
+from septet.core.operation import operation
 from septet.core.versions import refuse_unless_current
 from septet.identity import audit, queries
 from septet.identity.administrators import refuse_to_lose_last

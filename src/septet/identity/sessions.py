@@ -109,7 +109,7 @@ async def list_sessions(ctx: Context, limit: Limit = 20, cursor: CursorText | No
         Session(row.id, row.created_at, row.rotated_at, row.address, row.user_agent, row.id == ctx.actor.session)
         for row in seen.items
     ]
-    return Page(items, seen.next, seen.previous)
+    return seen.showing(items)
 
 
 @operation.delete("/v1/identity/sessions/{id}", scope="identity:write")
