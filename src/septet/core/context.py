@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from msgspec import Struct
 
 from septet.core.database import Isolation, Transaction
-from septet.core.errors import TooMany, Unauthenticated
+from septet.core.errors import Forbidden, TooMany, Unauthenticated
 from septet.core.types import AccountId, SessionId
 
 if TYPE_CHECKING:
@@ -99,6 +99,14 @@ class Context:
     def settings(self, of: type[S]) -> S:
         """The settings that a system declares on its card."""
         return self.runtime.settings_of(of)
+
+    def require_scope(self, scope: str | None) -> None:
+        """Raise Unauthenticated or Forbidden unless the caller's token holds `scope`."""
+        if scope is None or scope in self.actor.scopes:
+            return
+        if self.actor.account is None:
+            raise Unauthenticated("This needs an access token: Authorization: Bearer …")
+        raise Forbidden(f"This needs the scope {scope}.")
 
     def publish(self, event: Event) -> None:
         """Announce `event`: stored in this transaction for each who listens, delivered after it."""

@@ -56,7 +56,7 @@ class Pipeline:
 
     def admit(self, ctx: Context, operation: Operation) -> None:
         """Let the caller in, at the price of one call. Raises Unauthenticated, Forbidden or TooMany."""
-        refuse_without_scope(ctx, operation)
+        ctx.require_scope(operation.declared.scope)
         if self._runtime.floor.limits:
             self._spend(ctx, operation)
 
@@ -93,13 +93,3 @@ class Pipeline:
         ctx.spend(self._default_limit, "", caller)
         for limit in operation.declared.limits:
             ctx.spend(limit, operation.name, ctx.client.address if limit.by == "address" else caller)
-
-
-def refuse_without_scope(ctx: Context, operation: Operation) -> None:
-    """Raise Unauthenticated or Forbidden unless the caller's token holds the operation's scope."""
-    scope = operation.declared.scope
-    if scope is None or scope in ctx.actor.scopes:
-        return
-    if ctx.actor.account is None:
-        raise Unauthenticated("This needs an access token: Authorization: Bearer …")
-    raise Forbidden(f"This needs the scope {scope}.")

@@ -15,7 +15,7 @@ import structlog
 from septet.core.context import ANONYMOUS, Actor, Context
 from septet.core.errors import Forbidden, Problem, Unauthenticated, Unavailable
 from septet.core.operation import Operation
-from septet.core.pipeline import Pipeline, refuse_without_scope
+from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
 from septet.core.types import Page
 from septet.core.versions import etag_of_bytes
@@ -80,7 +80,7 @@ class OperationHandler:
     async def _body_of(self, request: Request, ctx: Context) -> bytes:
         """The body, read only for a caller who may call at all."""
         if self._binder.takes_body:
-            refuse_without_scope(ctx, self._operation)
+            ctx.require_scope(self._operation.declared.scope)
             self._binder.check_media_type(request)
         elif not request.announces_body:
             return b""

@@ -5,6 +5,7 @@ The same checks as over REST, with the same faults at the same pointers.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,7 +28,8 @@ class ValueBinder:
 
     def bind(self, values: Mapping[str, Any]) -> Struct:
         """The arguments, from values by name, the body's under `body`. Raises Invalid, or NotFound for a bad path."""
-        forbidden = at_most(forbidden_text(values))
+        beside = {name: value for name, value in values.items() if name != "body"}
+        forbidden = at_most(itertools.chain(forbidden_text(beside), forbidden_text(values.get("body"))))
         if not forbidden:
             try:
                 return msgspec.convert(values, self._operation.arguments_type)
