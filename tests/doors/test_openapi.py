@@ -48,7 +48,10 @@ async def test_an_operation_that_writes(tmp_path: Path) -> None:
     create = (await described(tmp_path))["paths"]["/v1/notes/notes"]["post"]
     assert (create["operationId"], create["summary"], create["tags"]) == ("create_note", "Write a note.", ["notes"])
     assert create["security"] == [{"bearer": ["notes:write"]}]
-    assert create["parameters"] == [{"$ref": "#/components/parameters/IdempotencyKey"}]
+    assert create["parameters"] == [
+        {"$ref": "#/components/parameters/IdempotencyKey"},
+        {"$ref": "#/components/parameters/Fields"},
+    ]
     assert create["requestBody"] == {
         "required": True,
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NewNote"}}},
@@ -75,7 +78,7 @@ async def test_an_operation_that_writes(tmp_path: Path) -> None:
 async def test_an_operation_that_reads(tmp_path: Path) -> None:
     paths = (await described(tmp_path))["paths"]
     listed = paths["/v1/notes/notes"]["get"]
-    limit, cursor, version = listed["parameters"]
+    limit, cursor, version, *shaping = listed["parameters"]
     assert limit == {
         "name": "limit",
         "in": "query",
@@ -85,6 +88,7 @@ async def test_an_operation_that_reads(tmp_path: Path) -> None:
     }
     assert cursor["schema"] == {"type": "string", "minLength": 1, "maxLength": 512}
     assert version == {"$ref": "#/components/parameters/IfNoneMatch"}
+    assert shaping[-1] == {"$ref": "#/components/parameters/Fields"}
     reply = listed["responses"]["200"]
     assert reply["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/NotePage"}
     assert {"ETag", "Link"} <= set(reply["headers"])

@@ -14,9 +14,10 @@ from typing import Any
 from msgspec import UNSET, Struct
 
 from septet.core.context import Context
-from septet.core.errors import Problem, Unavailable
+from septet.core.errors import Invalid, Problem, Unavailable
 from septet.core.relation import Relation
 
+MOST_OBJECTS = 20_000  # in one reply: lists within lists multiply
 Path = tuple[str | int, ...]
 Places = Callable[[int], Iterable[Path]]  # where in the reply the object at an index stands; asked only for failures
 
@@ -104,6 +105,7 @@ class Projector:
 
     def __init__(self, ctx: Context, failures: list[Failure] | None = None, variables: Any = None) -> None:
         self._ctx = ctx
+        self._left = MOST_OBJECTS
         self._failures = failures
         self._variables = variables
 
@@ -116,9 +118,12 @@ class Projector:
         return await self.project_all(wanted, values, lambda index: [(*path, index)])
 
     async def project_all(self, wanted: Wanted, objects: Sequence[Any], places: Places) -> list[Any]:
-        """What is wanted of a whole level. `places` tells where each object stands."""
+        """What is wanted of a whole level. `places` tells where each object stands. Raises Invalid for too many."""
         if isinstance(wanted, Choice):
             return await self._choose(wanted, objects, places)
+        self._left -= len(objects)
+        if self._left < 0:
+            raise Invalid(f"This asks for more than {MOST_OBJECTS} objects at once.")
         made: list[dict[str, Any]] = wanted.make_all(objects)
         for entry in wanted.nested:
             await self._nest(entry, objects, made, places)
@@ -182,7 +187,7 @@ class Projector:
             shown = await self.project_all(wanted, objects, _through(places, present)) if objects else []
             return shown if objects is values else _spread(shown, present, len(values))
         flat = [each for value in values if value is not None for each in value]
-        made = iter(await self.project_all(wanted, flat, _in_lists(places, values)) if flat else ())
+        made = iter(await self._show(wanted, flat, False, _in_lists(places, values)))
         return [None if value is None else [next(made) for _ in value] for value in values]
 
 

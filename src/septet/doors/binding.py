@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -35,8 +35,10 @@ Decode = Callable[[bytes], Any]
 class Binder:
     """Binds the requests of one operation."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation, beside: Collection[str] = ()) -> None:
+        """`beside`: parameters of the query that are read elsewhere."""
         self._operation = operation
+        self._beside = beside
         self._type = operation.arguments_type
         by_name = {argument.name: argument for argument in operation.arguments}
         in_path = re.findall(r"{(\w+)}", operation.declared.path)
@@ -95,6 +97,8 @@ class Binder:
             raw_key, _, raw_text = pair.partition(b"=")
             key, text = text_of(raw_key.replace(b"+", b" ")), text_of(raw_text.replace(b"+", b" "))
             name, lexer = self._query.get(key, ("", None))
+            if lexer is None and key in self._beside:
+                continue
             if lexer is None:
                 faults.append(Fault(f"/{key[:64]}", "There is no such query parameter."))
             elif lexer.many:

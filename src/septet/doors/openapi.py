@@ -15,10 +15,12 @@ from septet import __version__
 from septet.core.arguments import Argument
 from septet.core.limits import Limit
 from septet.core.operation import Operation
+from septet.core.relation import Relation
 from septet.core.runtime import Runtime
 from septet.core.types import Page
 from septet.core.versions import etag_of_bytes
 from septet.doors.compression import compress
+from septet.doors.expansion import FIELDS, shaping_parameters
 from septet.doors.message import Reply, Request, Route
 from septet.doors.openapi_replies import FAULT, HEADERS, PROBLEM, replies_of
 from septet.doors.rest import located_paths
@@ -71,8 +73,10 @@ def document(runtime: Runtime) -> dict[str, Any]:
     """The document as plain values."""
     registry = runtime.registry
     operations = sorted(registry.operations.values(), key=lambda operation: operation.declared.path)
+    relations = [each for named in registry.relations.values() for each in named.values() if not each.needs_arguments]
     uses = [use for operation in operations for use in _uses_of(operation)]
-    schemas, components = schemas_of(uses)
+    schemas, components = schemas_of([*uses, *(Use(relation.returns, "out") for relation in relations)])
+    _add_relations(components, relations, schemas[len(uses) :])
     located = located_paths(operations)
     paths: dict[str, dict[str, Any]] = {}
     following = iter(schemas)
@@ -90,10 +94,20 @@ def document(runtime: Runtime) -> dict[str, Any]:
         "components": {
             "schemas": {**components, "Fault": FAULT, "Problem": PROBLEM},
             "headers": HEADERS,
-            "parameters": {"IdempotencyKey": _IDEMPOTENCY_KEY, "IfNoneMatch": _IF_NONE_MATCH},
+            "parameters": {"IdempotencyKey": _IDEMPOTENCY_KEY, "IfNoneMatch": _IF_NONE_MATCH, "Fields": FIELDS},
             "securitySchemes": {"bearer": _bearer(runtime)},
         },
     }
+
+
+def _add_relations(components: dict[str, Schema], relations: Sequence[Relation], schemas: Sequence[Schema]) -> None:
+    """What `expand` adds to a type: never required, and null where there is none."""
+    for relation, schema in zip(relations, schemas, strict=True):
+        owner = components.get(relation.owner.__name__)
+        if owner is not None:
+            told = f"{relation.doc.partition(chr(10))[0]} Only with `expand`.".strip()
+            shown = schema if relation.many else {"anyOf": [schema, {"type": "null"}]}
+            owner["properties"][relation.name] = {**shown, "description": told}
 
 
 def _uses_of(operation: Operation) -> Iterator[Use]:
@@ -144,6 +158,7 @@ def _operation(runtime: Runtime, operation: Operation, schemas: Iterator[Schema]
         parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     if not operation.writes:
         parameters.append({"$ref": "#/components/parameters/IfNoneMatch"})
+    parameters += shaping_parameters(runtime.registry, operation)
     pages = (typing.get_origin(operation.returns) or operation.returns) is Page
     returned = {status: next(schemas) for status in _returned(operation)}
     described["responses"] = replies_of(operation, returned, located=located, pages=pages)

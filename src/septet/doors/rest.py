@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 import structlog
+from msgspec import Struct
 
 from septet.core.context import ANONYMOUS, Actor, Context
 from septet.core.errors import Forbidden, Problem, Unauthenticated, Unavailable
@@ -22,6 +23,7 @@ from septet.core.versions import etag_of_bytes
 from septet.doors.bearer import actor_of
 from septet.doors.binding import Binder
 from septet.doors.body_deadline import BodyDeadline
+from septet.doors.expansion import SHAPING, Asked, Expansions
 from septet.doors.limits import limit_headers
 from septet.doors.message import Reply, Request
 from septet.doors.problems import PROBLEM_JSON, body_of, headers_of, status_of
@@ -30,6 +32,7 @@ log = structlog.get_logger()
 
 _encode = msgspec.json.Encoder().encode
 _REPLAYED = (b"idempotent-replayed", b"true")
+_FAILED = 500  # statuses from here on are the server's fault
 
 
 class OperationHandler:
@@ -42,7 +45,8 @@ class OperationHandler:
         self._runtime = runtime
         self._pipeline = pipeline
         self._operation = operation
-        self._binder = Binder(operation)
+        self._expansions = Expansions(runtime.registry, operation)
+        self._binder = Binder(operation, beside=SHAPING if self._expansions.offered else ())
         self._status = operation.declared.status
         self._status_of = operation.declared.status_of
         self._reads = not operation.writes
@@ -53,20 +57,30 @@ class OperationHandler:
         self._deadline = deadline
 
     async def __call__(self, request: Request) -> Reply:
+        trail = request.trail
+        trail.door, trail.operation = "rest", self._operation.name
         ctx = Context(self._runtime, ANONYMOUS, request.client, request.request_id)
         try:
             ctx.actor = await self._actor_of(request)
+            trail.mark("authenticate")
             body = await self._body_of(request, ctx)
             key = request.idempotency_key
+            asked = self._expansions.asked(request) if request.query else None
             value = await self._pipeline.call(
                 ctx,
                 self._operation,
-                functools.partial(self._binder.bind, request, body),
+                functools.partial(self._bind, request, ctx, body, asked),
                 key.decode("latin-1") if key is not None else None,
+                functools.partial(asked.show, ctx) if asked is not None else None,
             )
         except Problem as problem:
             return self._refusal(request, ctx, problem)
-        return self._reply(request, ctx, value)
+        return self._reply(request, ctx, value, value if asked is None else asked.shown)
+
+    def _bind(self, request: Request, ctx: Context, body: bytes, asked: Asked | None) -> Struct:
+        if asked is not None:
+            asked.read(ctx)
+        return self._binder.bind(request, body)
 
     async def _actor_of(self, request: Request) -> Actor:
         """Signing in and refreshing are open to a client that still sends its expired token along."""
@@ -84,15 +98,17 @@ class OperationHandler:
             self._binder.check_media_type(request)
         elif not request.announces_body:
             return b""
-        return await request.body(self._most_body, self._deadline)
+        body = await request.body(self._most_body, self._deadline)
+        request.trail.mark("body")
+        return body
 
-    def _reply(self, request: Request, ctx: Context, value: Any) -> Reply:
+    def _reply(self, request: Request, ctx: Context, value: Any, shown: Any) -> Reply:
         headers = limit_headers(ctx.standings)
         if ctx.replayed:
             headers.append(_REPLAYED)
         if self._status == 204:
             return Reply(204, headers=headers)
-        body = _encode(value)
+        body = _encode(shown)
         if self._reads:
             if self._pages:
                 headers += _links(request, value)
@@ -115,9 +131,12 @@ class OperationHandler:
 def reply_of(problem: Problem, request: Request) -> Reply:
     """The reply that tells of a problem."""
     status = status_of(type(problem))
+    trail = request.trail
+    trail.problem, trail.failed = problem.code, status >= _FAILED
+    trace_id = "" if trail.trace_id == request.request_id else trail.trace_id
     return Reply(
         status,
-        body_of(problem, status, request.request_id),
+        body_of(problem, status, request.request_id, trace_id),
         PROBLEM_JSON,
         headers=headers_of(problem, token_given=request.authorization is not None),
     )
@@ -126,7 +145,7 @@ def reply_of(problem: Problem, request: Request) -> Reply:
 def failed(problem: Problem, request: Request, operation: str) -> Reply:
     """The same, and a line in the log where the fault is the server's; with its trace, unless it was foreseen."""
     reply = reply_of(problem, request)
-    if reply.status >= 500:
+    if reply.status >= _FAILED:
         foreseen = isinstance(problem, Unavailable) and problem.__cause__ is None
         log.log(
             logging.WARNING if foreseen else logging.ERROR,
