@@ -5,7 +5,19 @@ from __future__ import annotations
 import argparse
 import importlib
 
-NAMES = ("startup_and_memory", "read_list_create", "slow_fsync", "workers", "tasks", "database_engines")
+NAMES = (
+    "startup_and_memory",
+    "read_list_create",
+    "slow_fsync",
+    "workers",
+    "tasks",
+    "database_engines",
+    "shared_limits",
+    "graphql_feed",
+    "mcp",
+    "command_line",
+    "telemetry",
+)
 
 
 def main() -> None:

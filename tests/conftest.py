@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
 
-from support.databases import new_postgresql_database, new_sqlite_database, opened
-from support.entering import Entering, run_test
-from support.postgres import PostgresServer
+from support.databases import opened
+from support.entering import Entering
+from support.valkey import ValkeyServer
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run an `async def` test in a fresh event loop."""
-    if not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    names = inspect.signature(pyfuncitem.obj).parameters
-    run_test(pyfuncitem.obj, {name: pyfuncitem.funcargs[name] for name in names})
-    return True
+pytest_plugins = ["septet.testing.plugin"]  # async tests, postgres_server and database_url
 
 
 @pytest.fixture(autouse=True)
@@ -39,24 +29,21 @@ def _logs_as_they_were(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL of this test process, started when it is first asked for."""
-    with PostgresServer() as server:
-        yield server
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database of this test's own, on each engine in turn."""
-    if request.param == "sqlite":
-        yield new_sqlite_database(tmp_path)
-    else:
-        with new_postgresql_database(request.getfixturevalue("postgres_server")) as url:
-            yield url
-
-
 @pytest.fixture
 def database(database_url: str) -> Entering:
     """An engine opened on an empty database; an async test receives it started, as a core.database.Database."""
     return Entering(opened(database_url))
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[ValkeyServer]:
+    """A Valkey of this test process, started when it is first asked for."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def valkey_url(valkey_server: ValkeyServer) -> str:
+    """The URL of an empty Valkey."""
+    valkey_server.empty()
+    return valkey_server.url

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
+from support.followed import blocks_of
 from support.server import serving
 
 ROOT = Path(__file__).parents[1]
@@ -19,7 +19,7 @@ def test_the_first_calls_work_as_written(tmp_path: Path) -> None:
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m septet "$@"\n')
     command.chmod(0o755)
     with serving(tmp_path) as server:
-        blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+        blocks = [block.text for block in blocks_of((ROOT / "README.md").read_text()) if block.language == "sh"]
         script = "\n".join(blocks).replace("127.0.0.1:8000", f"127.0.0.1:{server.port}")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", script],

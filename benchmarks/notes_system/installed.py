@@ -1,4 +1,4 @@
-"""Makes the notes findable as any installed system is: by the entry point of a distribution on the path."""
+"""Makes the notes, or another system, findable as an installed one: by the entry point of a distribution."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def installed_in(folder: Path) -> str:
-    """The PYTHONPATH with which `septet` finds the notes; `folder` gets the metadata of their distribution."""
-    metadata = folder / "septet_benchmark_notes-1.0.dist-info"
+def installed_in(folder: Path, name: str = "notes", card: str = "benchmarks.notes_system.system:NOTES") -> str:
+    """The PYTHONPATH with which `septet` finds a system; `folder` gets the metadata of its distribution."""
+    metadata = folder / f"septet_benchmark_{name}-1.0.dist-info"
     metadata.mkdir(parents=True, exist_ok=True)
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: septet-benchmark-notes\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[septet.systems]\nnotes = benchmarks.notes_system.system:NOTES\n")
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: septet-benchmark-{name}\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[septet.systems]\n{name} = {card}\n")
     return os.pathsep.join([str(folder), str(_ROOT)])

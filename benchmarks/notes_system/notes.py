@@ -28,7 +28,7 @@ async def create_note(ctx: Context, body: NewNote) -> Note:
     )
 
 
-@operation.get("/v1/notes/notes/{id}", scope="notes:read")
+@operation.get("/v1/notes/notes/{id}", scope="notes:read", agent=True)
 async def read_note(ctx: Context, id: NoteId) -> Note:
     """A note by its id, whoever wrote it."""
     note = await ctx.tx.maybe(queries.find_note, id=id)

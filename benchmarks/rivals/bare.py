@@ -27,6 +27,7 @@ OWNER = UUID(int=1)
 PAGE = 20
 CONNECTIONS = 10
 COLUMNS = "id, owner_id, title, text, created_at, updated_at, likes, pinned"
+Asgi = Callable[..., Awaitable[None]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
@@ -128,7 +129,7 @@ class PostgresqlNotes:
                 self._idle.append(connection)
 
 
-def application(notes: Notes) -> Callable[..., Awaitable[None]]:
+def application(notes: Notes) -> Asgi:
     """GET /notes/<id>, GET /notes, POST /notes."""
     encode, decode = msgspec.json.Encoder().encode, msgspec.json.Decoder(NewNote).decode
 
@@ -153,13 +154,16 @@ def application(notes: Notes) -> Callable[..., Awaitable[None]]:
     return answer
 
 
-async def main(port: int, url: str) -> None:
+async def main(port: int, url: str, around: Callable[[Asgi], Asgi] = lambda inner: inner) -> None:
+    """Serve; `around` is what a call goes through before."""
     notes: Notes
     if url.startswith("sqlite"):
         notes = SqliteNotes(url.removeprefix("sqlite:///"))
     else:
         notes = await PostgresqlNotes.open(url)
-    server = Server(application(notes), port=port, interface=Interfaces.ASGINL, websockets=False, log_access=False)
+    server = Server(
+        around(application(notes)), port=port, interface=Interfaces.ASGINL, websockets=False, log_access=False
+    )
     await server.serve()
 
 

@@ -14,18 +14,25 @@ import structlog
 from msgspec import Struct
 
 from septet.core.keys import Keyring
+from septet.core.measures import measures_of
 from septet.core.outbox import Outbox
 from septet.core.pipeline import Pipeline
+from septet.core.records import RecordBook
 from septet.core.registry import Registry
 from septet.core.runtime import Runtime, utc_now
 from septet.core.system import System, Watch
+from septet.core.tasks import TaskMeasures
 from septet.core.worker import Worker
+from septet.engines.broker import open_broker
+from septet.engines.cache import open_cache
 from septet.engines.database import open_database
+from septet.engines.limits import open_limit_store
 from septet.engines.mail import open_mail
 from septet.settings import Settings
 
 if TYPE_CHECKING:
     from septet.doors.http import Application
+    from septet.engines.valkey import Valkey
 
 log = structlog.get_logger()
 
@@ -60,9 +67,14 @@ async def running(
     """Start everything, and end it in the reverse order.
 
     doors: answer HTTP. work: run tasks. migrate: bring an embedded database to today's tables first.
+    With neither of the first two, a query is compiled when it is first asked: a command needs few of them.
     """
     async with AsyncExitStack() as stack:
         runtime = await _open_runtime(stack, settings, system_settings, systems, migrate, clock)
+        await _open_telemetry(stack, runtime)
+        if runtime.sharing is not None:
+            await runtime.sharing.start()
+            stack.push_async_callback(runtime.sharing.stop)
         for system in runtime.registry.systems:
             if system.prepare is not None:
                 await system.prepare(runtime)
@@ -95,7 +107,7 @@ async def _open_runtime(
     database = open_database(url, settings)
     stack.push_async_callback(database.close)
     await database.start()
-    database.compile(registry.queries)
+    valkey = _open_valkey(stack, settings)
     return Runtime(
         settings=settings,
         system_settings=system_settings,
@@ -104,8 +116,40 @@ async def _open_runtime(
         keys=open_keys(settings),
         mail=open_mail(settings),
         outbox=Outbox(registry),
+        broker=open_broker(),
+        cache=open_cache(settings, valkey),
+        limit_store=open_limit_store(settings, database, valkey, lambda: clock().timestamp()),
         clock=clock,
     )
+
+
+def _open_valkey(stack: AsyncExitStack, settings: Settings) -> Valkey | None:
+    """Valkey, if there is one. It is connected to when it is first needed, and may be away."""
+    if not settings.valkey_url:
+        return None
+    from septet.engines.valkey import Valkey
+
+    valkey = Valkey(settings.valkey_url)
+    stack.push_async_callback(valkey.close)
+    return valkey
+
+
+async def _open_telemetry(stack: AsyncExitStack, runtime: Runtime) -> None:
+    """Begin to count, to keep records, and to export, as far as the settings ask for it."""
+    telemetry, floor = runtime.telemetry, runtime.floor
+    for source in (measures_of(runtime.database), TaskMeasures(runtime).measures, telemetry.measures):
+        runtime.measures.add(source)
+    if floor.records:
+        telemetry.recorder = book = RecordBook(runtime, floor.records)
+        runtime.measures.add(book.measures)
+        stack.push_async_callback(book.write)
+        stack.push_async_callback(_end, asyncio.create_task(book.keep_writing()))
+    if floor.otlp_endpoint:
+        from septet.engines.telemetry.otlp import Otlp
+
+        telemetry.exporter = otlp = Otlp(floor, runtime.measures, runtime.database.dialect)
+        otlp.start()
+        stack.push_async_callback(otlp.close)
 
 
 def database_url(settings: Settings) -> str:

@@ -20,6 +20,8 @@ import msgspec
 import structlog
 from structlog.typing import Processor, WrappedLogger
 
+from septet.core.telemetry import add_trace_id
+
 REDACTED = "[redacted]"
 _SECRET = re.compile(
     r"(^|[_-])(passwords?|passwd|tokens?|secrets?|authorization|cookies?|credentials?)($|[_-])|^code$", re.I
@@ -44,6 +46,7 @@ def set_up_logs(*, for_people: bool) -> None:
     """Send every log of this process through one chain. Call once, before anything is logged."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_trace_id,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_people else "iso", utc=not for_people),
         redact,

@@ -46,12 +46,19 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     database_prepared: Annotated[
         bool, Meta(description="Keep prepared statements; off behind PgBouncer in transaction mode.")
     ] = True
-    valkey_url: Annotated[
-        str, Meta(description="Valkey or Redis for processes to share; reserved, nothing uses it yet.")
+    postgresql_programs: Annotated[
+        str, Meta(description="Folder of pg_dump, pg_restore and psql, for backups; empty means those on PATH.")
     ] = ""
+    valkey_url: Annotated[
+        str,
+        Meta(description="Valkey or Redis, for processes to share cache and limits: redis://host:6379/0, rediss://…"),
+    ] = ""
+    cache_bytes: Annotated[
+        int, Meta(ge=0, description="Bytes that each process may cache if there is no Valkey; 0 turns all caches off.")
+    ] = 33_554_432
     systems: Annotated[tuple[str, ...], Meta(description="Systems to run; empty means all that are installed.")] = ()
     limits: Annotated[
-        bool, Meta(description="Rate limits, counted in each process; off only for benchmarks and tests.")
+        bool, Meta(description="Rate limits, shared by all processes; off only for benchmarks and tests.")
     ] = True
     limit_default: Annotated[int, Meta(ge=1, description="Calls a minute that one caller may make in all.")] = 1200
     keys: Annotated[
@@ -77,18 +84,59 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         LogFormat.AUTO
     )
     log_requests: Annotated[bool, Meta(description="Log every request; off logs failures and slow ones only.")] = False
-    log_slow: Annotated[float, Meta(gt=0, description="Seconds after which a request is logged as slow.")] = 1.0
+    log_slow: Annotated[float, Meta(gt=0, description="Seconds after which a call or a task is logged as slow.")] = 1.0
+    otlp_endpoint: Annotated[
+        str, Meta(description="http(s)://collector:4318 to send traces and metrics to, over OTLP; empty sends none.")
+    ] = ""
+    otlp_headers: Annotated[
+        tuple[str, ...], Meta(description="Headers for the collector, as name=value; kept as a secret.")
+    ] = ()
+    otlp_interval: Annotated[float, Meta(ge=1, le=3600, description="Seconds between metrics sent over OTLP.")] = 60.0
+    trace_sample: Annotated[
+        float,
+        Meta(ge=0, le=1, description="Share of calls and tasks whose trace is sent; failed and slow ones all are."),
+    ] = 0.05
+    records: Annotated[
+        int, Meta(ge=0, le=10_000_000, description="Records of calls and tasks that are kept here; 0 keeps none.")
+    ] = 10_000
     task_runners: Annotated[
         int, Meta(ge=0, le=1000, description="Tasks that one process runs at once; 0 runs none.")
     ] = 16
     task_poll: Annotated[
         float, Meta(gt=0, le=60, description="Seconds between looks for tasks of other processes.")
     ] = 0.5
+    graphql_batch: Annotated[
+        int, Meta(ge=0, le=100, description="GraphQL requests that one HTTP request may hold; 0 or 1: no batches.")
+    ] = 10
+    graphql_tokens: Annotated[
+        int,
+        Meta(
+            ge=10, le=100_000, description="Words and signs that GraphQL documents may have, those of a batch together."
+        ),
+    ] = 2000
+    graphql_depth: Annotated[
+        int, Meta(ge=1, le=100, description="Levels of fields that a GraphQL document may have.")
+    ] = 12
+    graphql_roots: Annotated[
+        int, Meta(ge=1, le=1000, description="Operations that GraphQL documents may call, those of a batch together.")
+    ] = 20
+    graphql_cost: Annotated[
+        int, Meta(ge=1, description="Values that GraphQL documents may ask for at most, those of a batch together.")
+    ] = 50_000
+    graphql_introspection: Annotated[
+        bool, Meta(description="Tell GraphQL's schema to whoever asks; off also hides it from messages.")
+    ] = True
     idempotency_hours: Annotated[int, Meta(ge=1, le=720, description="Hours that a reply is kept for a retry.")] = 24
 
     def __post_init__(self) -> None:
         if self.database_url and not self.database_url.startswith(("sqlite:///", "postgresql://", "postgres://")):
             raise ValueError("SEPTET_DATABASE_URL: use sqlite:///path/to/file, or postgresql://…")
+        if self.valkey_url and not self.valkey_url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("SEPTET_VALKEY_URL: use redis://host:6379/0, rediss://… or unix:///path")
+        if self.otlp_endpoint and not self.otlp_endpoint.startswith(("http://", "https://")):
+            raise ValueError("SEPTET_OTLP_ENDPOINT: use http://host:4318, or https://…")
+        if any("=" not in header for header in self.otlp_headers):
+            raise ValueError("SEPTET_OTLP_HEADERS: use name=value,name=value")
 
     @property
     def base_url(self) -> str:

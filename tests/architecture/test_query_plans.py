@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterable
 
-import asyncpg
-import pytest
 from msgspec import Struct
-from plans import faults_on_postgresql, faults_on_sqlite, large_tables, unexcused
 from sqlalchemy import (
     Column,
     Connection,
@@ -27,14 +23,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 
+from septet.architecture.check import faults_of_plans
+from septet.architecture.declarations import keys_without_index
+from septet.architecture.plans import large_tables
 from septet.core.columns import Id, Instant, Text
 from septet.core.database import Query, many, maybe, run
 from septet.core.floor import FLOOR
 from septet.core.registry import Registry
 from septet.core.system import System
-from septet.engines.database import sqlite_path
 from septet.engines.database.migrations import migrate_up, open_store
-from septet.settings import Settings
 from septet.systems import load_cards
 
 SYSTEMS = [FLOOR, *load_cards(())]
@@ -108,7 +105,7 @@ GOOD = {
 
 def test_no_query_reads_more_than_it_must(database_url: str) -> None:
     asyncio.run(migrate_up(database_url, SYSTEMS))
-    assert _faults(database_url, Registry(SYSTEMS).queries, large_tables(SYSTEMS)) == []
+    assert asyncio.run(faults_of_plans(database_url, Registry(SYSTEMS).queries, large_tables(SYSTEMS))) == []
 
 
 def test_what_reads_more_than_it_must_is_found(database_url: str) -> None:
@@ -116,16 +113,10 @@ def test_what_reads_more_than_it_must_is_found(database_url: str) -> None:
     asyncio.run(_create_tables(database_url))
     for name, query in {**BAD, **GOOD}.items():
         query.name = name
-    faults = _faults(database_url, [*BAD.values(), *GOOD.values()], large_tables([BLOG]))
+    faults = asyncio.run(faults_of_plans(database_url, [*BAD.values(), *GOOD.values()], large_tables([BLOG])))
     # SQLite's plans do not show filters: this one is PostgreSQL's to find.
     unseen = {"filters_in_vain"} if database_url.startswith("sqlite") else set()
     assert {fault.split()[0] for fault in faults} == set(BAD) - unseen
-
-
-@pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
-def test_every_foreign_key_has_an_index(system: System) -> None:
-    """Deleting the row that a key points to looks for those that point to it, which no plan shows."""
-    assert _keys_without_index(system.tables or MetaData()) == []
 
 
 def test_a_foreign_key_without_an_index_is_found() -> None:
@@ -134,7 +125,7 @@ def test_a_foreign_key_without_an_index_is_found() -> None:
     Table(
         "family_child", family, Column("id", Id, primary_key=True), Column("parent_id", ForeignKey("family_parent.id"))
     )
-    assert _keys_without_index(family) == ["family_child.parent_id"]
+    assert keys_without_index(family) == ["the foreign key family_child.parent_id has no index"]
 
 
 async def _create_tables(url: str) -> None:
@@ -145,34 +136,3 @@ async def _create_tables(url: str) -> None:
 def _create_all(connection: Connection) -> None:
     with connection.begin():
         metadata.create_all(connection)
-
-
-def _faults(url: str, queries: Iterable[Query], large: set[str]) -> list[str]:
-    if url.startswith("sqlite"):
-        connection = sqlite3.connect(sqlite_path(url, Settings()))
-        found = [fault for query in queries for fault in unexcused(query, faults_on_sqlite(connection, query, large))]
-        connection.close()
-        return found
-
-    async def on_postgresql() -> list[str]:
-        connection = await asyncpg.connect(url)
-        found = []
-        for query in queries:
-            found += unexcused(query, await faults_on_postgresql(connection, query, large))
-        await connection.close()
-        return found
-
-    return asyncio.run(on_postgresql())
-
-
-def _keys_without_index(tables: MetaData) -> list[str]:
-    found = []
-    for table in tables.sorted_tables:
-        ways = [[column.name for column in index.columns] for index in table.indexes]
-        ways.append([column.name for column in table.primary_key])
-        ways += [[column.name] for column in table.columns if column.unique]
-        for constraint in table.foreign_key_constraints:
-            columns = list(constraint.column_keys)
-            if not any(way[: len(columns)] == columns for way in ways):
-                found.append(f"{table.name}.{', '.join(columns)}")
-    return found

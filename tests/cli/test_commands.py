@@ -147,6 +147,8 @@ def test_passwords_in_addresses_are_hidden(url: str, shown: str) -> None:
         ("SEPTET_KEYS", "", ""),
         ("SEPTET_IDENTITY_OIDC_CLIENT_SECRET", "abc", "***"),
         ("SEPTET_IDENTITY_PASSWORD_MIN", 15, 15),
+        ("SEPTET_OTLP_HEADERS", ("authorization=Bearer abc",), ["***"]),
+        ("SEPTET_MAX_HEADERS", 32_768, 32_768),
         ("SEPTET_CORS_ORIGINS", ("https://me:s3cr3t@a.example",), ["https://me:***@a.example"]),
     ],
 )

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from septet.cli import checks
 from septet.cli.checks import Check, Verdict
 from septet.cli.main import cli
-from septet.cli.service_checks import check_clock, check_mail, check_verification
+from septet.cli.service_checks import check_clock, check_mail, check_valkey, check_verification
 from septet.core.keys import Keyring
 from septet.identity.settings import EmailVerification, IdentitySettings
 from septet.settings import Settings
@@ -160,3 +160,13 @@ def test_unverified_addresses() -> None:
 async def test_a_mail_server_that_is_not_there() -> None:
     found = await check_mail(Settings(mail_url="smtp://127.0.0.1:1"))
     assert found.verdict is FAIL
+
+
+async def test_valkey(valkey_url: str) -> None:
+    assert await check_valkey(Settings()) == []
+    (found,) = await check_valkey(Settings(valkey_url=valkey_url))
+    assert (found.verdict, found.what.startswith("Valkey ")) == (OK, True)
+    (missing,) = await check_valkey(Settings(valkey_url="redis://:s3cr3t@127.0.0.1:1/0"))
+    assert (missing.verdict, "s3cr3t" in missing.what) == (WARN, False)
+    (wrong,) = await check_valkey(Settings(valkey_url="redis://127.0.0.1:port/0"))
+    assert wrong.verdict is FAIL

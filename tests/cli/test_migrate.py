@@ -45,11 +45,11 @@ def test_status_up_and_down(call: Call, shop: Shop, database_url: str) -> None:
     result = call("status")
     assert result.exit_code == 1
     assert [line.split() for line in result.output.splitlines()] == [
-        ["core", "-", "of", "0001", "1", "to", "run"],
+        ["core", "-", "of", "0003", "3", "to", "run"],
         ["shop", "-", "of", "0001", "1", "to", "run"],
     ]
     result = call("up")
-    assert (result.exit_code, result.output) == (0, "core 0001 done\nshop 0001 done\n")
+    assert (result.exit_code, result.output) == (0, "core 0001 done\ncore 0002 done\ncore 0003 done\nshop 0001 done\n")
     assert call("up").output == "Nothing to do.\n"
     ask(database_url, "insert into shop_item values (1, 'lamp')")
 

@@ -44,7 +44,7 @@ def explore(server: str, folder: Path, *options: str, token: str | None = None) 
         check=False,
     )
     assert finished.returncode == 0, finished.stdout[-20_000:] + finished.stderr[-2_000:]
-    assert "0 generated" not in finished.stdout
+    assert " 0 generated" not in finished.stdout
 
 
 def test_nobody_signed_in(server: str, tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ async def insert_raw(runtime: Runtime, name: str, payload: bytes, version: int =
             ordered_by=None,
             run_at=ctx.now,
             created_at=ctx.now,
+            traceparent=None,
         )
 
     await runtime.context().write(insert)

@@ -8,9 +8,16 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from septet.app import Septet
+from septet.core import outbox_queries
+from septet.core.floor import FLOOR
+from support.app import Clock, running_septet
 from support.asgi import assert_problem, call
+from support.chores import CHORES, Chore, tidy
 from support.doors import named, open_door
 from support.faulty_system import FAULTY
+from support.sample_system import NOTES
+from support.tasks import store
 
 HERE = ("host", "127.0.0.1:8000")
 
@@ -142,4 +149,32 @@ async def test_metrics_count_requests(tmp_path: Path) -> None:
         }
         assert next(s.value for s in slow if s.name.endswith("_sum")) >= 0.06
         assert families["septet_http_requests_running"].samples[0].value == 1
+        assert {sample.labels["what"] for sample in families["septet_database"].samples} == {
+            "snapshots",
+            "writes waiting",
+        }
         assert "process_resident_memory_bytes" in families
+
+
+async def test_metrics_count_tasks_seldom_and_not_without_end(database_url: str, tmp_path: Path) -> None:
+    clock = Clock()
+    systems = [FLOOR, NOTES, CHORES]
+    async with running_septet(database_url, tmp_path, systems=systems, clock=clock) as septet:
+        for number in range(3):
+            await store(septet.runtime, lambda ctx, number=number: ctx.enqueue(tidy, Chore(number)))  # type: ignore[misc]
+        clock.advance(seconds=90)
+        found = await _tasks_in_metrics(septet)
+        assert found == ({("chores.tidy", "waiting"): 3.0}, {"chores.tidy": 90.0})
+        await store(septet.runtime, lambda ctx: ctx.enqueue(tidy, Chore(3)))
+        assert await _tasks_in_metrics(septet) == found  # remembered for a while
+        counts = await septet.runtime.database.read(lambda tx: tx.all(outbox_queries.count_oldest_tasks, most=2))
+        assert [each.count for each in counts if each.name == "chores.tidy"] == [2]
+
+
+async def _tasks_in_metrics(septet: Septet) -> tuple[dict[tuple[str, str], float], dict[str, float]]:
+    text = (await call(septet.asgi, "GET", "/metrics", token="root")).raw.decode()
+    families = {family.name: family for family in text_string_to_metric_families(text)}
+    counts = {
+        (sample.labels["task"], sample.labels["state"]): sample.value for sample in families["septet_tasks"].samples
+    }
+    return counts, {s.labels["task"]: s.value for s in families["septet_tasks_late_seconds"].samples}

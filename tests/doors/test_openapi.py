@@ -32,7 +32,7 @@ async def test_it_is_valid_and_complete(tmp_path: Path) -> None:
             for operation in septet.runtime.registry.operations.values()
         }
         assert found == declared
-        assert [tag["name"] for tag in served["tags"]] == ["notes", "faulty"]
+        assert [tag["name"] for tag in served["tags"]] == ["core", "notes", "faulty"]
 
 
 async def test_it_is_served_with_a_tag_and_compressed(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ async def test_who_may_call(tmp_path: Path) -> None:
     found = await described(tmp_path)
     paths = found["paths"]
     assert paths["/v1/notes/echoes/{label}"]["get"]["security"] == [{}, {"bearer": []}]
-    assert paths["/v1/notes/secrets"]["post"]["security"] == [{}]
+    assert paths["/v1/notes/secrets"]["post"]["security"] == []
     assert "401" not in paths["/v1/notes/secrets"]["post"]["responses"]
     assert "`server:read`" in found["components"]["securitySchemes"]["bearer"]["description"]
 

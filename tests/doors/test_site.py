@@ -12,7 +12,8 @@ from support.asgi import call
 from support.doors import open_door
 from support.faulty_system import FAULTY
 
-PAGES = ["/", "/guide", "/docs", "/errors", "/errors/not_found"]
+BROWSER = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+PAGES = ["/", "/guide", "/docs", "/graphql", "/errors", "/errors/not_found"]
 
 
 class Links(HTMLParser):
@@ -44,7 +45,7 @@ class Links(HTMLParser):
 @pytest.mark.parametrize("page", PAGES)
 async def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(tmp_path: Path, page: str) -> None:
     async with open_door(tmp_path, FAULTY) as septet:
-        answer = await call(septet.asgi, "GET", page)
+        answer = await call(septet.asgi, "GET", page, BROWSER)
         assert (answer.status, answer.header("content-type")) == (200, "text/html; charset=utf-8")
         policy = answer.header("content-security-policy") or ""
         assert "default-src 'none'" in policy
@@ -57,7 +58,7 @@ async def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(tmp_p
         for link in links.found:
             if link.startswith("https://www.rfc-editor.org/"):
                 continue
-            assert (await call(septet.asgi, "GET", link.partition("#")[0])).status == 200, link
+            assert (await call(septet.asgi, "GET", link.partition("#")[0], BROWSER)).status == 200, link
 
 
 async def test_every_error_has_its_page(tmp_path: Path) -> None:

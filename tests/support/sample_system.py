@@ -21,6 +21,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from septet.core.arguments import IfMatch
 from septet.core.authentication import Verified
+from septet.core.cache import cached_for
 from septet.core.columns import Id, Instant, Text
 from septet.core.context import Actor, Context
 from septet.core.database import many, maybe, one, run
@@ -150,7 +151,7 @@ async def access_note(ctx: Context, id: UUID) -> Note:
     return note
 
 
-@operation.post("/v1/notes/notes", scope="notes:write", limit=per_minute(600), raises=(TitleTaken,))
+@operation.post("/v1/notes/notes", scope="notes:write", limit=per_minute(600), raises=(TitleTaken,), agent=True)
 async def create_note(ctx: Context, body: NewNote) -> Note:
     """Write a note."""
     if await ctx.tx.all(titled, owner=ctx.actor.id, wanted=body.title):
@@ -174,13 +175,13 @@ async def import_note(ctx: Context, body: NewNote) -> Note:
     return await ctx.write(create_note, body)
 
 
-@operation.get("/v1/notes/notes", scope="notes:read")
+@operation.get("/v1/notes/notes", scope="notes:read", agent=True)
 async def list_notes(ctx: Context, limit: Limit = 20, cursor: CursorText | None = None) -> Page[Note]:
     """The caller's notes, newest first."""
     return await page(ctx, notes_of, limit, cursor, owner=ctx.actor.id)
 
 
-@operation.get("/v1/notes/notes/{id}", scope="notes:read")
+@operation.get("/v1/notes/notes/{id}", scope="notes:read", cache=cached_for(30, tags=("note:{id}",)), agent=True)
 async def read_note(ctx: Context, id: UUID) -> Note:
     """One note."""
     return await access_note(ctx, id)
@@ -195,7 +196,9 @@ async def latest_note(ctx: Context) -> Note:
     return newest.items[0]
 
 
-@operation.patch("/v1/notes/notes/{id}", scope="notes:write", raises=(PreconditionFailed,))
+@operation.patch(
+    "/v1/notes/notes/{id}", scope="notes:write", raises=(PreconditionFailed,), invalidates=("note:{id}",), agent=True
+)
 async def change_note(ctx: Context, id: UUID, body: NotePatch, if_match: IfMatch = None) -> Note:
     """Change what is given, leave the rest."""
     note = await access_note(ctx, id)
@@ -210,14 +213,14 @@ async def change_note(ctx: Context, id: UUID, body: NotePatch, if_match: IfMatch
     )
 
 
-@operation.delete("/v1/notes/notes/{id}", scope="notes:write")
+@operation.delete("/v1/notes/notes/{id}", scope="notes:write", invalidates=("note:{id}",), agent=True)
 async def remove_note(ctx: Context, id: UUID) -> None:
     """Remove a note."""
     if not await ctx.tx.run(delete_note, note_id=id, owner=ctx.actor.id):
         raise NotFound("There is no such note.")
 
 
-@operation.put("/v1/notes/notes/{id}/pin", scope="notes:write")
+@operation.put("/v1/notes/notes/{id}/pin", scope="notes:write", invalidates=("note:{reply.id}",))
 async def pin_note(ctx: Context, id: UUID) -> Note:
     """Pin a note. Again is the same."""
     note = await access_note(ctx, id)
@@ -226,7 +229,7 @@ async def pin_note(ctx: Context, id: UUID) -> Note:
     )
 
 
-@operation.get("/v1/notes/echoes/{label}", public=True)
+@operation.get("/v1/notes/echoes/{label}", public=True, agent=True)
 async def echo(
     ctx: Context,
     label: str,
@@ -256,7 +259,7 @@ class Waiting(Output, tag_field="result", tag="waiting"):
     """The draft is too long to be looked at now."""
 
 
-@operation.post("/v1/notes/drafts", scope="notes:write", statuses={Waiting: 202})
+@operation.post("/v1/notes/drafts", scope="notes:write", statuses={Waiting: 202}, agent=True)
 async def hand_in_draft(ctx: Context, body: NewNote) -> Kept | Waiting:
     """A reply that is now of one type, now of another."""
     words = len(body.title.split())
@@ -267,7 +270,7 @@ _NEVER = datetime(2999, 1, 1, tzinfo=timezone.utc).timestamp()
 _PEOPLE = {
     "ada": (UUID(int=1), ("notes:read", "notes:write")),
     "bob": (UUID(int=2), ("notes:read",)),
-    "root": (UUID(int=3), ("notes:read", "notes:write", "server:read")),
+    "root": (UUID(int=3), ("notes:read", "notes:write", "server:read", "agent:write")),
 }
 
 
@@ -278,6 +281,13 @@ async def verify_by_name(runtime: Runtime, token: str) -> Verified:
     account, scopes = _PEOPLE[token]
     actor = Actor(AccountId(account), SessionId(account), frozenset(scopes), f"account:{account}")
     return Verified(actor, _NEVER)
+
+
+async def find_actor_by_name(runtime: Runtime, name: str) -> Actor:
+    """As they ask when they have just signed in."""
+    if name not in _PEOPLE:
+        raise NotFound(f"There is no account {name}.")
+    return (await verify_by_name(runtime, name)).actor
 
 
 _this = sys.modules[__name__]
@@ -291,4 +301,4 @@ NOTES_BESIDE_IDENTITY = System(
     scopes={"notes:read": Scope("Read one's notes."), "notes:write": Scope("Write notes.")},
     problems=(TitleTaken,),
 )
-NOTES = msgspec.structs.replace(NOTES_BESIDE_IDENTITY, authenticate=verify_by_name)
+NOTES = msgspec.structs.replace(NOTES_BESIDE_IDENTITY, authenticate=verify_by_name, find_actor=find_actor_by_name)

@@ -6,6 +6,7 @@ This module and what it imports stay light, so that a command is there at once: 
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import importlib.util
 import os
@@ -109,18 +110,29 @@ def plain_errors() -> Iterator[None]:
 
 
 def _is_for_people(error: Exception) -> bool:
-    """Whether it was raised to be read: a problem of the domain, or a migration that may not be or failed."""
+    """Whether it was raised to be read: a problem of the domain, or of migrating, backing up or restoring."""
     from septet.core.errors import Problem
+    from septet.engines.database.manifest import ArchiveError
     from septet.engines.database.revisions import MigrationError
 
-    return isinstance(error, (Problem, MigrationError))
+    return isinstance(error, (Problem, MigrationError, ArchiveError))
 
 
-def run_async(body: Callable[[], Coroutine[Any, Any, T]]) -> T:
+@contextlib.contextmanager
+def no_garbage_collection() -> Iterator[None]:
+    """For a command that is over before there is garbage worth looking for: loading it takes a third less time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def run_async(body: Callable[[], Coroutine[Any, Any, T]], settings: Settings | None = None) -> T:
     """Run an asynchronous command body in an event loop of its own, with logs as the settings say."""
     import uvloop
 
     from septet.logs import set_up_logs
 
-    set_up_logs(for_people=load_settings()[0].for_people)
+    set_up_logs(for_people=(settings or load_settings()[0]).for_people)
     return uvloop.run(body())

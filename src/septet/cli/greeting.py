@@ -8,6 +8,7 @@ from septet import __version__
 from septet.app import Septet, database_url
 from septet.cli.checks import SQLITE_WAL_BUG
 from septet.cli.masking import without_password
+from septet.cli.notifying import notify_ready
 from septet.engines.mail import MAILBOX
 from septet.settings import Settings
 
@@ -15,7 +16,8 @@ log = structlog.get_logger()
 
 
 async def greet(septet: Septet) -> None:
-    """Print it for people, log it for programs."""
+    """Print it for people, log it for programs, tell it systemd."""
+    notify_ready()
     settings = septet.runtime.floor
     facts = _facts(septet)
     from_systems = [

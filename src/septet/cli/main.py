@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 
@@ -12,11 +13,21 @@ from septet import __version__
 # Each command: where it is, and its line in `septet --help`.
 COMMANDS = {
     "serve": ("septet.cli.serve:serve", "Answer requests, and run tasks beside them."),
+    "dev": ("septet.cli.dev:dev", "Serve, and start again whenever the code of a system changes."),
     "worker": ("septet.cli.worker:worker", "Run tasks and schedules in a process of their own."),
     "migrate": ("septet.cli.migrate:migrate", "Bring the database to this release, or back."),
+    "move": ("septet.cli.move:move", "Bring an embedded database into PostgreSQL."),
     "tasks": ("septet.cli.tasks:tasks", "See what is to be done later, and what failed for good."),
     "mail": ("septet.cli.mail:mail", "Read the mail that is kept in the local mailbox."),
+    "backup": ("septet.cli.backup:backup", "Copy all data into one file, while the server goes on."),
+    "verify": ("septet.cli.verify:verify", "Check a backup to the last row, without touching the data."),
+    "restore": ("septet.cli.restore:restore", "Put a backup in the place of the data."),
+    "reset": ("septet.cli.reset:reset", "Delete all data, and start as on the first day."),
     "create-admin": ("septet.cli.accounts:create_admin", "Make an administrator."),
+    "call": ("septet.cli.call:call", "Call an operation, as at any door; without a name, list them."),
+    "explain": ("septet.cli.explain:explain", "Show what an operation asks for, does, announces and queries."),
+    "new-system": ("septet.cli.new_system:new_system", "Lay out a system of your own, as a package."),
+    "check": ("septet.cli.check:check", "Hold a system to the rules of the house."),
     "keys": ("septet.cli.keys:keys", "List the secret keys, or put a new one before them."),
     "settings": ("septet.cli.settings:settings", "Show every setting: its value, its source and what it is for."),
     "doctor": ("septet.cli.doctor:doctor", "Check this machine and these settings, and say what to do."),
@@ -51,4 +62,7 @@ def cli() -> None:
 
 def main() -> None:
     os.umask(0o077)  # whatever we make is ours alone
-    cli()
+    try:
+        cli()
+    finally:
+        gc.freeze()  # the process ends: nobody needs its memory back, object by object

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 MASK = "***"
-_SECRET = re.compile(r"(^|_)(keys?|password|secret|token)$", re.IGNORECASE)
+_SECRET = re.compile(r"(^|_)(headers|keys?|password|secret|token)$", re.IGNORECASE)
 
 
 def masked(variable: str, value: Any) -> Any:

@@ -6,15 +6,17 @@ import gc
 import importlib
 import resource
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
+from msgspec import Struct
 
 from septet.cli.common import load_settings, plain_errors
 from septet.cli.listener import open_listeners
-from septet.settings import WrongSettingError
+from septet.settings import Settings, WrongSettingError
 
 if TYPE_CHECKING:
     from septet.cli.answering import Plan
@@ -29,19 +31,24 @@ def serve() -> None:
         settings, of_systems = load_settings()
         listeners = open_listeners(settings.host, settings.port, settings.workers)
         # Only now what takes its time to load: a wrong setting or a port that is taken is said at once.
-        gc.disable()  # until it answers: what is loaded now stays, so looking for garbage finds none
-        from septet.cli.answering import Plan
-        from septet.logs import set_up_logs
-        from septet.systems import installed_systems
-
-        set_up_logs(for_people=settings.for_people)
-        settings = msgspec.structs.replace(settings, port=listeners[0].getsockname()[1])
-        _make_folder(settings.data_dir)
-        _allow_open_files()
-        plan = Plan(settings, of_systems, installed_systems(settings))
+        plan = plan_for(settings, of_systems, listeners[0])
         if settings.workers > 1:
             raise SystemExit(_serve_in_many(plan, listeners))
         _serve_in_one(plan, listeners[0])
+
+
+def plan_for(settings: Settings, of_systems: Mapping[type[Struct], Struct], listener: socket.socket) -> Plan:
+    """What is to answer on `listener`; the folder, the logs and the process are made ready for it."""
+    gc.disable()  # until it answers: what is loaded now stays, so looking for garbage finds none
+    from septet.cli.answering import Plan
+    from septet.logs import set_up_logs
+    from septet.systems import installed_systems
+
+    set_up_logs(for_people=settings.for_people)
+    settings = msgspec.structs.replace(settings, port=listener.getsockname()[1])
+    _make_folder(settings.data_dir)
+    _allow_open_files()
+    return Plan(settings, of_systems, installed_systems(settings))
 
 
 def _serve_in_one(plan: Plan, listener: socket.socket) -> None:

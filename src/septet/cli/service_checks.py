@@ -34,6 +34,7 @@ async def check_services(settings: Settings, of_systems: Mapping[type[Struct], S
     found += check_verification(settings, of_systems)
     found += [check async for check in _check_database(settings, systems)]
     found.append(await check_mail(settings))
+    found += await check_valkey(settings)
     return found
 
 
@@ -92,6 +93,23 @@ async def check_mail(settings: Settings) -> Check:
     except Unavailable as error:
         return fail(error.detail, "see SEPTET_MAIL_URL, and that its server can be reached from here")
     return ok("the mail server takes mail from us")
+
+
+async def check_valkey(settings: Settings) -> list[Check]:
+    if not settings.valkey_url:
+        return []
+    from septet.engines.valkey import Valkey
+
+    try:
+        valkey = Valkey(settings.valkey_url)
+    except WrongSettingError as error:
+        return [fail(str(error), "see SEPTET_VALKEY_URL")]
+    try:
+        return [ok(f"{await valkey.version()} answers")]
+    except Unavailable as error:
+        return [warn(f"{error.detail} {error.__cause__}", "see SEPTET_VALKEY_URL; without it nothing is cached")]
+    finally:
+        await valkey.close()
 
 
 async def _seconds_ahead(url: str) -> float:

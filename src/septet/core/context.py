@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from septet.core.database import Isolation, Transaction
 from septet.core.errors import Forbidden, TooMany, Unauthenticated
+from septet.core.trail import TRAIL
 from septet.core.types import AccountId, SessionId
 
 if TYPE_CHECKING:
@@ -64,7 +66,9 @@ class Context:
         "replayed",
         "request_id",
         "runtime",
+        "stale",
         "standings",
+        "trail",
         "transaction",
     )
 
@@ -80,7 +84,9 @@ class Context:
         self.pending: list[Any] = []  # events and tasks to store with this transaction
         self.standings: list[Standing] = []  # what its limits left it, for the reply's headers
         self.after_commit: list[Callable[[], None]] = []
+        self.stale: tuple[str, ...] = ()  # tags of cached values that this transaction makes untrue
         self.replayed = False  # the value was stored by an earlier call with the same idempotency key
+        self.trail = TRAIL.get()  # what its call or task did so far; the server's own work leaves none
 
     @property
     def tx(self) -> Transaction:
@@ -132,7 +138,13 @@ class Context:
 
     def spend(self, limit: Limit, what: str, whose: str, *, refusal: str | None = None) -> None:
         """Count one use of `what` by `whose`. Raises TooMany, saying `refusal`, when the limit is reached."""
-        standing = self.runtime.spend(limit, what, whose)
+        self._obey(limit, self.runtime.spend(limit, what, whose), refusal)
+
+    async def spend_everywhere(self, limit: Limit, what: str, whose: str, *, refusal: str | None = None) -> None:
+        """As `spend`, exact across processes, at the price of asking their store: for what is rare and costly."""
+        self._obey(limit, await self.runtime.spend_everywhere(limit, what, whose), refusal)
+
+    def _obey(self, limit: Limit, standing: Standing | None, refusal: str | None) -> None:
         if standing is None:
             return
         self.standings.append(standing)
@@ -140,20 +152,41 @@ class Context:
             detail = refusal or f"At most {limit.quota} calls in {limit.window:g} seconds."
             raise TooMany(detail, retry_after=standing.reset)
 
+    def invalidate(self, *tags: str) -> None:
+        """Let no cached value with one of `tags` be found any more, once this transaction is durable."""
+        self.stale += tags
+
+    def broadcast(self, channel: str, data: Any) -> None:
+        """Publish `data` to a channel once this transaction is durable. It is encoded now: later changes do not show.
+
+        Raises RuntimeError outside a transaction.
+        """
+        assert self.tx is not None
+        encoded = msgspec.Raw(msgspec.json.encode(data))
+        self.on_commit(lambda: self.runtime.broker.publish(channel, encoded))
+
     async def read(self, work: Callable[Concatenate[Context, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run `work` in a reading transaction of its own: one step of a `steps` operation."""
+        self._leave_own_time()
         return await self.runtime.read(self, lambda: work(self, *args, **kwargs))
 
     async def write(
         self, work: Callable[Concatenate[Context, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """Run `work` in a writing transaction of its own, durable on return: one step of a `steps` operation."""
+        self._leave_own_time()
         return await self.runtime.write(self, lambda: work(self, *args, **kwargs), name=work.__qualname__)
 
     async def write_hot(
         self, work: Callable[Concatenate[Context, P], Awaitable[R]], *args: P.args, **kwargs: P.kwargs
     ) -> R:
         """As `write`, READ COMMITTED: for atomic updates of rows that many change at once."""
+        self._leave_own_time()
         return await self.runtime.write(
             self, lambda: work(self, *args, **kwargs), Isolation.READ_COMMITTED, work.__qualname__
         )
+
+    def _leave_own_time(self) -> None:
+        """What went before was the operation's own doing, between two transactions."""
+        if self.trail is not None:
+            self.trail.resume()

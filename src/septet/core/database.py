@@ -9,7 +9,7 @@ An engine compiles each of them once. `await ctx.tx.one(insert_post, id=…)` is
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import Enum
 from types import ModuleType
 from typing import Any, Generic, Protocol, TypeVar
@@ -161,6 +161,10 @@ class Database(Protocol):
 
     async def ready(self) -> bool:
         """Whether the database answers, and its last commit succeeded."""
+        ...
+
+    def gauges(self) -> Mapping[str, int]:
+        """What is going on in it now, for the metrics: how many of each kind of thing."""
         ...
 
     async def close(self) -> None: ...

@@ -25,6 +25,7 @@ from septet.core.events import Event
 from septet.core.outbox_queries import Claimed
 from septet.core.registry import Task
 from septet.core.runtime import Runtime
+from septet.core.trail import TRAIL, Trail, new_trace_id
 
 log = structlog.get_logger()
 
@@ -75,6 +76,7 @@ class Delivery:
     async def attempt(self, held: Held) -> None:
         """Run the task once. Whatever happens, its row tells afterwards; only cancellation leaves it as it is."""
         held.began = asyncio.get_running_loop().time()
+        trail = self._begin_trail(held)
         try:
             if held.claimed.attempts >= held.task.mark.attempts:
                 await self._bury(held, held.claimed.attempts, "its worker died or stalled while it held this task")
@@ -87,9 +89,22 @@ class Delivery:
         except LeaseLostError:
             log.warning("task left to another: its lease ran out", **_names(held))
         except UndecodableError as error:
+            trail.note(error)
             await self._bury(held, held.claimed.attempts + 1, describe(error))
         except Exception as error:
+            trail.note(error)
             await self._fail(held, error)
+        finally:
+            self._runtime.telemetry.end(trail)
+            TRAIL.set(None)
+
+    def _begin_trail(self, held: Held) -> Trail:
+        """It goes on with the trace of the call that stored the task, if one did."""
+        trail = Trail("task", new_trace_id(), held.task.name)
+        if held.claimed.traceparent is not None:
+            trail.follow(held.claimed.traceparent)
+        TRAIL.set(trail)
+        return trail
 
     async def _run_whole(self, held: Held, payload: Struct | None) -> None:
         """Run and end the task in one transaction, or do nothing at all."""

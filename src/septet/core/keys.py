@@ -106,6 +106,16 @@ def rotate(path: Path) -> Keyring:
     return Keyring.open_file(path)
 
 
+def add(path: Path, other: Keyring) -> None:
+    """Put the keys of `other` that the file lacks after those in it. Raises WrongSettingError if two share an id."""
+    with _holding_folder(path.parent):
+        there = dict(Keyring.parse(_read_file(path), str(path))._secrets) if path.exists() else {}
+        for key_id, secret in other._secrets.items():
+            if there.setdefault(key_id, secret) != secret:
+                raise WrongSettingError(f"{path}: its key {key_id} is another one than that which is to be added")
+        _write_file(path, list(there.items()))
+
+
 def _parse_key(text: str, where: str) -> tuple[str, bytes]:
     """One `id:base64`. What is wrong is said without showing it: it may be the secret itself."""
     key_id, _, encoded = text.partition(":")

@@ -2,6 +2,8 @@
 
 It holds one moment a caller, the "theoretical arrival time": an idle caller may burst up to the quota,
 a steady one gets the quota per window, and nothing resets at the full minute.
+
+`core/sharing.py` makes processes share what each of them counts here.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Literal
 from msgspec import Struct
 
 By = Literal["actor", "address"]
+Key = tuple[str, str, str]  # what is limited: operation, name of the limit, caller
 
 
 class Limit(Struct, frozen=True):
@@ -62,7 +65,7 @@ class Limits:
 
     def __init__(self, clock: Callable[[], float], *, sweep_at: int = 100_000) -> None:
         self._clock = clock
-        self._arrivals: dict[tuple[str, str, str], float] = {}
+        self._arrivals: dict[Key, float] = {}
         self._sweep_at = self._smallest_sweep = sweep_at
 
     def spend(self, limit: Limit, operation: str, caller: str) -> Standing:

@@ -18,10 +18,12 @@ import msgspec
 from msgspec import Struct
 
 from septet.core.arguments import Argument, caller_of, read_arguments, struct_of
+from septet.core.cache import CachedFor
 from septet.core.context import Context
 from septet.core.database import Isolation
 from septet.core.errors import Problem
 from septet.core.limits import Limit
+from septet.core.tags import Tags
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +46,14 @@ class Declared(Struct, frozen=True, kw_only=True):
     isolation: Isolation
     secret: bool
     agent: bool
+    cache: CachedFor | None
+    invalidates: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if self.cache is not None and (self.method != "GET" or self.secret):
+            raise TypeError(f"{self.method} {self.path}: only what a GET gives can be kept, and no secret")
+        if self.invalidates and self.method == "GET":
+            raise TypeError(f"{self.method} {self.path}: a GET changes nothing, so it invalidates nothing")
 
     def status_of(self, value: Any) -> int:
         """The status of a reply, for a door that speaks HTTP."""
@@ -69,6 +79,8 @@ class _Verb:
         hot: bool = False,
         secret: bool = False,
         agent: bool = False,
+        cache: CachedFor | None = None,
+        invalidates: tuple[str, ...] = (),
     ) -> Callable[[Function[P, R]], Function[P, R]]:
         """Declare an operation.
 
@@ -81,30 +93,36 @@ class _Verb:
         hot: READ COMMITTED, for atomic updates of rows that many change at once.
         secret: its reply or arguments hold a secret, so nothing of them is stored for a retry, or logged.
         agent: offered as an MCP tool.
+        cache: how long a read's value may be kept: `cached_for(30, tags=("note:{id}",))`.
+        invalidates: tags of kept values that a write makes untrue: `("note:{id}", "notes:{actor}")`.
         """
         if (scope is None) != public:
             raise TypeError(f"{self._method} {path}: name a scope, or say public=True")
+        declared = Declared(
+            method=self._method,
+            path=path,
+            scope=scope,
+            status=status or 0,
+            statuses=statuses,
+            limits=limit if isinstance(limit, tuple) else (limit,),
+            raises=raises,
+            steps=steps,
+            snapshot=snapshot,
+            isolation=Isolation.READ_COMMITTED if hot else Isolation.SERIALIZABLE,
+            secret=secret,
+            agent=agent,
+            cache=cache,
+            invalidates=invalidates,
+        )
+        return lambda function: _mark(function, declared)
 
-        def keep(function: Function[P, R]) -> Function[P, R]:
-            empty = inspect.signature(function).return_annotation in (None, "None")
-            declared = Declared(
-                method=self._method,
-                path=path,
-                scope=scope,
-                status=status or (204 if empty else 201 if self._method == "POST" else 200),
-                statuses=statuses,
-                limits=limit if isinstance(limit, tuple) else (limit,),
-                raises=raises,
-                steps=steps,
-                snapshot=snapshot,
-                isolation=Isolation.READ_COMMITTED if hot else Isolation.SERIALIZABLE,
-                secret=secret,
-                agent=agent,
-            )
-            setattr(function, "__operation__", declared)
-            return function
 
-        return keep
+def _mark(function: Function[P, R], declared: Declared) -> Function[P, R]:
+    """Keep the declaration with the function. Its status, if it names none, is the usual one."""
+    empty = inspect.signature(function).return_annotation in (None, "None")
+    status = declared.status or (204 if empty else 201 if declared.method == "POST" else 200)
+    setattr(function, "__operation__", msgspec.structs.replace(declared, status=status))
+    return function
 
 
 class operation:  # noqa: N801 - read as a word: @operation.get(…)
@@ -167,8 +185,18 @@ def _compile(system: str, function: Callable[..., Awaitable[Any]], declared: Dec
     arguments = read_arguments(function, hints, after=1, in_path=re.findall(r"{(\w+)}", declared.path))
     name = getattr(function, "__name__")
     _refuse_clashes(name, arguments)
+    _check_tags(name, declared, arguments, hints["return"])
     call = caller_of(function, arguments, ("ctx",))
     return Operation(name, system, function, declared, arguments, struct_of(name, arguments), hints["return"], call)
+
+
+def _check_tags(name: str, declared: Declared, arguments: tuple[Argument, ...], returns: Any) -> None:
+    """Raise TypeError for a tag that could not be filled, or that makes one caller's value everybody's."""
+    Tags(name, declared.invalidates, arguments, returns)
+    if declared.cache is not None:
+        Tags(name, declared.cache.tags, arguments)
+        if declared.cache.shared and any("{actor}" in tag for tag in declared.cache.tags):
+            raise TypeError(f"{name}: a shared value is nobody's own, so it has no tag with {{actor}}")
 
 
 def _refuse_clashes(name: str, arguments: tuple[Argument, ...]) -> None:

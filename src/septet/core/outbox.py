@@ -77,7 +77,10 @@ class Outbox:
 
     def _record(self, ctx: Context, task: Task, payload: Struct, at: datetime | None, ordered_by: str | None) -> None:
         assert ctx.tx is not None  # outside a transaction nothing would store it, and `ctx.tx` raises
-        ctx.pending.append(task_row(task.name, payload, now=ctx.now, at=at, ordered_by=ordered_by))
+        row = task_row(task.name, payload, now=ctx.now, at=at, ordered_by=ordered_by)
+        if ctx.trail is not None:
+            row["traceparent"] = ctx.runtime.telemetry.traceparent(ctx.trail)
+        ctx.pending.append(row)
 
 
 def task_row(
@@ -91,4 +94,5 @@ def task_row(
         "ordered_by": ordered_by,
         "run_at": at or now,
         "created_at": now,
+        "traceparent": None,
     }

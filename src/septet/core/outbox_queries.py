@@ -51,6 +51,7 @@ class Claimed(Struct, frozen=True):
     payload: Raw
     ordered_by: str | None
     attempts: int
+    traceparent: str | None
 
 
 class Listed(Struct, frozen=True):
@@ -130,6 +131,7 @@ insert_task = run(
         claim_at=bindparam("run_at"),
         attempts=literal_column("0"),
         created_at=bindparam("created_at"),
+        traceparent=bindparam("traceparent"),
     )
     .inline()
 )
@@ -155,7 +157,7 @@ _attempts = tasks.c.attempts + case((tasks.c.lease.is_(None), literal_column("0"
 
 # Claimed in two steps, for so the database cannot choose to read more than it must. The first locks the rows.
 find_claimable_tasks = many(
-    select(tasks.c.id, tasks.c.name, tasks.c.version, tasks.c.payload, tasks.c.ordered_by, _attempts.label("attempts"))
+    select(*(_attempts.label("attempts") if column is tasks.c.attempts else column for column in _columns(Claimed)))
     .where(*_is_due, tasks.c.ordered_by.is_(None) | _has_its_turn)
     .order_by(tasks.c.claim_at, tasks.c.id)
     .limit(bindparam("most", type_=Integer))
@@ -262,6 +264,25 @@ count_tasks = many(
     ).group_by(tasks.c.name, _state),
     into=Counted,
     scan="it counts all tasks, and only those that are not done are kept",
+)
+_oldest = (
+    select(tasks.c.name, tasks.c.died_at, tasks.c.run_at)
+    .order_by(tasks.c.id)
+    .limit(bindparam("most", type_=Integer))
+    .subquery()
+)
+_state_of_oldest: ColumnElement[str] = case(
+    (_oldest.c.died_at.is_(None), literal_column("'waiting'", Text)), else_=literal_column("'dead'", Text)
+).label("state")
+count_oldest_tasks = many(
+    select(
+        _oldest.c.name,
+        _state_of_oldest,
+        count().label("count"),
+        minimum(coalesce(_oldest.c.died_at, _oldest.c.run_at)).label("first"),
+    ).group_by(_oldest.c.name, _state_of_oldest),
+    into=Counted,
+    scan="it ends after so many of the oldest tasks",
 )
 _is_asked_for_and_free = (
     tasks.c.id == bindparam("task"),

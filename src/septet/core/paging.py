@@ -31,6 +31,7 @@ T = TypeVar("T")
 _VERSION = 1
 _MAC_BYTES = 12
 _MOST_REFILLS = 20
+_BEFORE = "~"  # precedes a cursor that is to be read backwards; base64 has no such character
 _encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 
 
@@ -38,7 +39,12 @@ class Keyset(Group, Generic[T]):
     """A list's three queries: its first page, what comes after a place, and what comes before one."""
 
     def __init__(
-        self, statement: Select[Any], by: Sequence[ColumnElement[Any]], newest_first: bool, into: type[T]
+        self,
+        statement: Select[Any],
+        by: Sequence[ColumnElement[Any]],
+        newest_first: bool,
+        into: type[T],
+        scan: str = "",
     ) -> None:
         keys = [str(column.key) for column in by]
         here = tuple_(*by)
@@ -47,7 +53,7 @@ class Keyset(Group, Generic[T]):
         forward, backward = (falling, rising) if newest_first else (rising, falling)
         beyond, short_of = (here < place, here > place) if newest_first else (here > place, here < place)
         most = bindparam("most", type_=BigInteger)
-        self.first: Many[T] = many(statement.order_by(*forward).limit(most), into=into)
+        self.first: Many[T] = many(statement.order_by(*forward).limit(most), into=into, scan=scan)
         self.after: Many[T] = many(statement.where(beyond).order_by(*forward).limit(most), into=into)
         self.before: Many[T] = many(statement.where(short_of).order_by(*backward).limit(most), into=into)
         self.names = [f"at_{key}" for key in keys]
@@ -70,10 +76,18 @@ def _cursor_decoder(into: Any, keys: list[str]) -> Callable[[bytes], tuple[Any, 
 
 
 def keyset(
-    statement: Select[Any], *, by: Sequence[ColumnElement[Any]], newest_first: bool = False, into: type[T]
+    statement: Select[Any],
+    *,
+    by: Sequence[ColumnElement[Any]],
+    newest_first: bool = False,
+    into: type[T],
+    scan: str = "",
 ) -> Keyset[T]:
-    """A list in the order of the columns `by`, all rising, or all falling with `newest_first`."""
-    return Keyset(statement, by, newest_first, into)
+    """A list in the order of the columns `by`, all rising, or all falling with `newest_first`.
+
+    scan: why its first page may read along the whole table, as a query's.
+    """
+    return Keyset(statement, by, newest_first, into, scan)
 
 
 async def page(
@@ -91,7 +105,7 @@ async def page(
     """
     start, back = (None, False) if cursor is None else open_cursor(ctx, items, cursor, values)
     found, far = await _gather(ctx, items, limit, start, back, keep, values)
-    if back and not found:
+    if back and not found and not (cursor or "").startswith(_BEFORE):
         return await page(ctx, items, limit, None, keep=keep, **values)  # what was before is gone: begin again
     if back:
         found.reverse()
@@ -139,17 +153,24 @@ def seal_cursor(ctx: Context, items: Keyset[Any], place: tuple[Any, ...], back: 
     return base64.urlsafe_b64encode(_tag(ctx, items, key_id, payload, values) + payload).decode().rstrip("=")
 
 
+def before(cursor: str) -> str:
+    """From the cursor of an item (`Page.cursor_at`), the one to what precedes that item; there may be nothing."""
+    return _BEFORE + cursor
+
+
 def open_cursor(ctx: Context, items: Keyset[Any], cursor: str, values: dict[str, Any]) -> tuple[tuple[Any, ...], bool]:
     """The place that a cursor names, and whether the page lies before it."""
+    backwards = cursor.startswith(_BEFORE)
+    text = cursor.removeprefix(_BEFORE)
     try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         version, key_id, back, *place = items.decode(raw[_MAC_BYTES:])
         tag = _tag(ctx, items, key_id, raw[_MAC_BYTES:], values)
     except (ValueError, KeyError, msgspec.MsgspecError):
         raise _refusal() from None
     if version != _VERSION or not hmac.compare_digest(tag, raw[:_MAC_BYTES]):
         raise _refusal()
-    return tuple(place), back
+    return tuple(place), back or backwards
 
 
 def _tag(ctx: Context, items: Keyset[Any], key_id: str, payload: bytes, values: dict[str, Any]) -> bytes:

@@ -19,6 +19,7 @@ from septet.core.relation import Relation
 
 MOST_OBJECTS = 20_000  # in one reply: lists within lists multiply
 Path = tuple[str | int, ...]
+Times = Sequence[int] | None  # how often each object of a level is shown: None says once
 Places = Callable[[int], Iterable[Path]]  # where in the reply the object at an index stands; asked only for failures
 
 
@@ -49,13 +50,14 @@ class Nested(Struct, frozen=True):
 class Related(Struct, frozen=True):
     """What a relation leads to. `bind` gives its arguments from the projector's variables; it may raise Invalid.
 
-    `wanted` is None where the relation gives plain values.
+    `wanted` is None where the relation gives plain values; `show` makes of each what is shown, if it differs.
     """
 
     key: str
     relation: Relation
     bind: Callable[[Any], Struct]
     wanted: Wanted | None = None
+    show: Callable[[Any], Any] | None = None
 
 
 Entry = Leaf | Constant | Nested | Related
@@ -117,41 +119,52 @@ class Projector:
         """What is wanted of each of a list's values."""
         return await self.project_all(wanted, values, lambda index: [(*path, index)])
 
-    async def project_all(self, wanted: Wanted, objects: Sequence[Any], places: Places) -> list[Any]:
-        """What is wanted of a whole level. `places` tells where each object stands. Raises Invalid for too many."""
+    async def project_all(
+        self, wanted: Wanted, objects: Sequence[Any], places: Places, times: Times = None
+    ) -> list[Any]:
+        """What is wanted of a whole level. `places` tells where each object stands. Raises Invalid for too many.
+
+        An object is made once, however often it is shown; but the reply grows with every time.
+        """
         if isinstance(wanted, Choice):
-            return await self._choose(wanted, objects, places)
-        self._left -= len(objects)
+            return await self._choose(wanted, objects, places, times)
+        self._left -= len(objects) if times is None else sum(times)
         if self._left < 0:
             raise Invalid(f"This asks for more than {MOST_OBJECTS} objects at once.")
         made: list[dict[str, Any]] = wanted.make_all(objects)
         for entry in wanted.nested:
-            await self._nest(entry, objects, made, places)
+            await self._nest(entry, objects, made, places, times)
         for related in wanted.related:
-            await self._relate(related, objects, made, places)
+            await self._relate(related, objects, made, places, times)
         for key in wanted.unset:
             for shown in made:
                 if shown[key] is UNSET:
                     del shown[key]
         return made
 
-    async def _choose(self, choice: Choice, objects: Sequence[Any], places: Places) -> list[Any]:
+    async def _choose(self, choice: Choice, objects: Sequence[Any], places: Places, times: Times) -> list[Any]:
         made: list[Any] = [None] * len(objects)
         for kind, selection in choice.by_type.items():
             chosen = [index for index, each in enumerate(objects) if type(each) is kind]
             of_kind = [objects[index] for index in chosen]
-            shown = await self.project_all(selection, of_kind, _through(places, chosen)) if chosen else []
+            if not chosen:
+                continue
+            shown = await self.project_all(selection, of_kind, _through(places, chosen), _picked(times, chosen))
             for index, each in zip(chosen, shown, strict=True):
                 made[index] = each
         return made
 
-    async def _nest(self, entry: Nested, objects: Sequence[Any], made: list[dict[str, Any]], places: Places) -> None:
+    async def _nest(
+        self, entry: Nested, objects: Sequence[Any], made: list[dict[str, Any]], places: Places, times: Times
+    ) -> None:
         values = [_none_for_unset(entry.get(each)) for each in objects]
-        shown = await self._show(entry.wanted, values, entry.many, _below(places, entry.key))
+        shown = await self._show(entry.wanted, values, entry.many, _below(places, entry.key), times)
         for each, value in zip(made, shown, strict=True):
             each[entry.key] = value
 
-    async def _relate(self, entry: Related, objects: Sequence[Any], made: list[dict[str, Any]], places: Places) -> None:
+    async def _relate(
+        self, entry: Related, objects: Sequence[Any], made: list[dict[str, Any]], places: Places, times: Times
+    ) -> None:
         relation = entry.relation
         keys = [getattr(each, relation.by) for each in objects]
         distinct = [key for key in dict.fromkeys(keys) if key is not None and key is not UNSET]
@@ -162,32 +175,42 @@ class Projector:
         except Problem as problem:
             if self._failures is None:
                 raise
-            self._failures += [
-                Failure((*path, entry.key), problem) for index in range(len(objects)) for path in places(index)
-            ]
-            for each in made:
-                each[entry.key] = None
+            asked = set(distinct)
+            failed = [index for index, key in enumerate(keys) if key in asked]
+            self._failures += [Failure((*path, entry.key), problem) for index in failed for path in places(index)]
+            for each, key in zip(made, keys, strict=True):
+                each[entry.key] = [] if relation.many and key not in asked else None
             return
-        values = [found.get(key, [] if relation.many else None) for key in distinct]
+        many = relation.many
+        values = [found.get(key, [] if many else None) for key in distinct]
         if entry.wanted is not None:
-            values = await self._show(entry.wanted, values, relation.many, _shared(places, entry.key, keys, distinct))
-        shown = dict(zip(distinct, values, strict=True))
-        for each, key in zip(made, keys, strict=True):
-            each[entry.key] = shown.get(key, [] if relation.many else None)
+            shared = _shared(places, entry.key, keys, distinct)
+            values = await self._show(entry.wanted, values, many, shared, _together(times, keys, distinct))
+        elif entry.show is not None:
+            values = [None if value is None else entry.show(value) for value in values]
+        if len(distinct) < len(keys):
+            shown = dict(zip(distinct, values, strict=True))
+            values = [shown.get(key, [] if many else None) for key in keys]
+        for each, value in zip(made, values, strict=True):
+            each[entry.key] = value
 
     async def _follow(self, entry: Related, keys: list[Any]) -> Mapping[Any, Any]:
         self._ctx.require_scope(entry.relation.scope)
         return await entry.relation.call(self._ctx, keys, entry.bind(self._variables))
 
-    async def _show(self, wanted: Wanted, values: list[Any], many: bool, places: Places) -> list[Any]:
+    async def _show(self, wanted: Wanted, values: list[Any], many: bool, places: Places, times: Times) -> list[Any]:
         """What is wanted of each value, which is an object or, with `many`, a list of them; None stays None."""
         if not many:
             present = [index for index, value in enumerate(values) if value is not None]
             objects = values if len(present) == len(values) else [values[index] for index in present]
-            shown = await self.project_all(wanted, objects, _through(places, present)) if objects else []
+            if not objects:
+                return values
+            shown = await self.project_all(wanted, objects, _through(places, present), _picked(times, present))
             return shown if objects is values else _spread(shown, present, len(values))
         flat = [each for value in values if value is not None for each in value]
-        made = iter(await self._show(wanted, flat, False, _in_lists(places, values)))
+        if times is not None:
+            times = [often for value, often in zip(values, times, strict=True) for _ in value or ()]
+        made = iter(await self._show(wanted, flat, False, _in_lists(places, values), times))
         return [None if value is None else [next(made) for _ in value] for value in values]
 
 
@@ -200,6 +223,21 @@ def _spread(shown: list[Any], indexes: list[int], length: int) -> list[Any]:
     for index, each in zip(indexes, shown, strict=True):
         spread[index] = each
     return spread
+
+
+def _picked(times: Times, indexes: Sequence[int]) -> Times:
+    return times if times is None or len(indexes) == len(times) else [times[index] for index in indexes]
+
+
+def _together(times: Times, keys: list[Any], distinct: list[Any]) -> Times:
+    """How often the value of each distinct key is shown: as often as all who have that key together."""
+    if times is None and len(keys) == len(distinct):
+        return None
+    found = dict.fromkeys(distinct, 0)
+    for index, key in enumerate(keys):
+        if key in found:
+            found[key] += 1 if times is None else times[index]
+    return list(found.values())
 
 
 def _through(places: Places, indexes: Sequence[int]) -> Places:

@@ -88,6 +88,9 @@ class Registry:
         for name, scope in wanted.items():
             if scope is not None and scope not in self.scopes:
                 raise TypeError(f"{name}: no card declares the scope {scope}")
+        for operation in self.operations.values():
+            if operation.declared.agent and operation.declared.secret:
+                raise TypeError(f"{operation.name}: what takes or gives a secret is not offered to agents")
 
 
 def in_order_of_need(systems: Sequence[System]) -> list[System]:

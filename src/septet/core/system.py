@@ -12,7 +12,7 @@ from sqlalchemy import MetaData
 
 if TYPE_CHECKING:
     from septet.core.authentication import Verified
-    from septet.core.context import Context
+    from septet.core.context import Actor, Context
     from septet.core.errors import Problem
     from septet.core.runtime import Runtime
     from septet.core.types import AccountId
@@ -38,6 +38,7 @@ class System(Struct, frozen=True, kw_only=True):
     pages: a folder of what people see: each `*.html` is served at `/<system>/<page>`, scripts and styles beside it.
     greeting: lines for whoever starts the server, printed once it answers.
     authenticate: verifies a bearer token, or raises Unauthenticated; one system has it.
+    find_actor: an account by its address or id, as it asks right after signing in; raises NotFound. For the operator.
     export_person: all that the system holds about an account, as plain JSON values by table.
     erase_person: removes it; called in the transaction that deletes the account, or from its event.
     """
@@ -57,5 +58,6 @@ class System(Struct, frozen=True, kw_only=True):
     prepare: Callable[[Runtime], Awaitable[None]] | None = None
     greeting: Callable[[Runtime], Awaitable[list[str]]] | None = None
     authenticate: Callable[[Runtime, str], Awaitable[Verified]] | None = None
+    find_actor: Callable[[Runtime, str], Awaitable[Actor]] | None = None
     export_person: Callable[[Context, AccountId], Awaitable[dict[str, Any]]] | None = None
     erase_person: Callable[[Context, AccountId], Awaitable[None]] | None = None

@@ -1,10 +1,12 @@
-"""The floor's own tables: what is to be done later, when schedules fire, and replies kept for retries."""
+"""The floor's own tables: tasks, when schedules fire, replies kept for retries, records, and shared limits."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    Double,
     Identity,
     Index,
     Integer,
@@ -44,6 +46,7 @@ tasks = Table(
     Column("last_error", Text),
     Column("died_at", Instant),  # after its last attempt
     Column("created_at", Instant, nullable=False),
+    Column("traceparent", Text),  # the trace of the call that stored it (W3C Trace Context)
     Index("core_task_due", "claim_at", "id"),
     _index_where("ordered_by is not null and died_at is null", "core_task_ordered", "ordered_by", "id"),
     # Whatever claimers do at the same moment, two tasks with the same `ordered_by` are never held at once.
@@ -68,4 +71,38 @@ idempotency = Table(
     Column("reply", LargeBinary),  # null while a `steps` operation runs
     Column("created_at", Instant, nullable=False),
     Index("core_idempotency_age", "created_at"),
+)
+
+records = Table(
+    "core_record",
+    metadata,
+    # Numbered by the database, so that keeping only the newest so many is one deletion up to a number.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), Identity(always=True), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),  # of the operation or task
+    Column("door", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("slow", Boolean, nullable=False),
+    Column("status", Integer),  # of HTTP
+    Column("problem", Text),
+    Column("ms", Double, nullable=False),
+    Column("started_at", Instant, nullable=False),
+    Column("trace_id", Text, nullable=False),
+    Column("account_id", Id),
+    Column("queries", Json, nullable=False),
+    Index("core_record_kind", "kind", "id"),
+    _index_where("outcome = 'failed'", "core_record_failed", "id"),
+    _index_where("outcome = 'failed'", "core_record_failed_kind", "kind", "id"),
+    _index_where("account_id is not null", "core_record_account", "account_id"),
+    sqlite_autoincrement=True,
+)
+
+limits = Table(
+    "core_limit",
+    metadata,
+    Column("name", LargeBinary, primary_key=True),  # a keyed hash of what is limited, and for whom
+    # Microseconds since 1970, as the arithmetic on it is the same on both databases.
+    Column("arrival", BigInteger, nullable=False),
+    Column("near_at", BigInteger),  # when much of the limit was last found used up
+    _index_where("near_at is not null", "core_limit_near", "near_at"),
 )

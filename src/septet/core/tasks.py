@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from enum import StrEnum
+from time import monotonic
+from typing import Final
 
 from septet.core import outbox_queries as queries
 from septet.core.context import Context
 from septet.core.database import Many, Run
-from septet.core.errors import Conflict, NotFound
+from septet.core.errors import Conflict, NotFound, Unavailable
+from septet.core.measures import Gauge, Measure
 from septet.core.outbox_queries import Counted, Listed, Shown
 from septet.core.runtime import Runtime
 
@@ -62,6 +67,44 @@ async def retry_dead_tasks(runtime: Runtime) -> int:
 async def task_counts(runtime: Runtime) -> list[Counted]:
     """How many tasks of each name are in each state, and when the first of them is or was due, or died."""
     return await runtime.database.read(lambda tx: tx.all(queries.count_tasks))
+
+
+class TaskMeasures:
+    """The tasks as metrics show them. Counting reads tasks, so it is done seldom, and only among the oldest."""
+
+    MOST: Final = 10_000  # tasks that are looked at
+    _REMEMBERED_FOR: Final = 10.0  # seconds
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._counted: Sequence[Counted] = ()
+        self._counting = asyncio.Lock()
+        self._counted_at = float("-inf")
+
+    async def measures(self) -> list[Measure]:
+        """Nothing while the database does not answer: what it held before may be wrong by now."""
+        async with self._counting:  # of many who ask at once, one counts
+            if monotonic() - self._counted_at >= self._REMEMBERED_FOR:
+                try:
+                    self._counted = await self._count()
+                except Unavailable:
+                    return []
+                self._counted_at = monotonic()
+        now = self._runtime.clock()
+        counts = [({"task": each.name, "state": each.state}, each.count) for each in self._counted]
+        late = [
+            ({"task": each.name}, max(0.0, (now - each.first).total_seconds()))
+            for each in self._counted
+            if each.state == TaskState.WAITING
+        ]
+        about = f"Tasks of all processes by state, among the oldest {self.MOST}."
+        return [
+            Gauge("septet.tasks", about, counts),
+            Gauge("septet.tasks.late", "How long the first waiting task of a name is due already.", late, unit="s"),
+        ]
+
+    async def _count(self) -> list[Counted]:
+        return await self._runtime.database.read(lambda tx: tx.all(queries.count_oldest_tasks, most=self.MOST))
 
 
 async def _change(ctx: Context, query: Run, task: int) -> None:

@@ -13,7 +13,9 @@ _SHOWN = (
     b"ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, "
     b"X-Request-Id"
 )
-_TAKEN = b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match"
+_TAKEN = (
+    b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, MCP-Protocol-Version, Mcp-Method, Mcp-Name"
+)
 _REMEMBERED_FOR = b"7200"  # seconds; browsers take no more
 
 

@@ -69,14 +69,14 @@ class Health:
                 raise Unauthenticated(f"This needs an access token with the scope {SCOPE}.")
             if SCOPE not in actor.scopes:
                 raise Forbidden(f"This needs the scope {SCOPE}.")
-        return Reply(200, self._text(), _PROMETHEUS)
+        return Reply(200, await self._text(), _PROMETHEUS)
 
-    def _text(self) -> bytes:
+    async def _text(self) -> bytes:
         if self._exposition is None:
             from septet.doors.exposition import Exposition
 
-            self._exposition = Exposition(self._application.metrics)
-        return self._exposition.text()
+            self._exposition = Exposition()
+        return self._exposition.text(await self._runtime.measures.read())
 
 
 def _is_at_the_machine(request: Request) -> bool:

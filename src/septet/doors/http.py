@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import random
 import re
 from collections.abc import Iterable
-from time import perf_counter
 from typing import Any
 
 import structlog
@@ -20,12 +17,15 @@ import structlog
 from septet.core.errors import NotFound, Problem
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
+from septet.core.trail import TRAIL, new_trace_id
 from septet.core.versions import COMPRESSED, is_known
 from septet.doors.body_deadline import BodyDeadline
 from septet.doors.client import Clients
 from septet.doors.compression import WORTH_IT, accepts_gzip, compress
 from septet.doors.cors import Cors
+from septet.doors.graphql.door import GraphQLDoor
 from septet.doors.health import Health
+from septet.doors.mcp import Mcp
 from septet.doors.message import HTML, Reply, Request, Route
 from septet.doors.metrics import Metrics
 from septet.doors.openapi import OpenApi
@@ -66,8 +66,8 @@ class Application:
         self._cors = Cors(runtime.floor.cors_origins)
         self._most_headers = runtime.floor.max_headers
         self._log_requests = runtime.floor.log_requests
-        self._log_slow = runtime.floor.log_slow
         self._router = Router()
+        runtime.measures.add(self.metrics.measures)
         self._nowhere = Endpoint("none", "", "", _nothing_here)
         operations = list(runtime.registry.operations.values())
         located = located_paths(operations)
@@ -76,8 +76,11 @@ class Application:
             declared = operation.declared
             handler = OperationHandler(runtime, pipeline, operation, deadline, locates=declared.path in located)
             self._router.add(Endpoint(operation.name, declared.method, declared.path, handler))
-        openapi = OpenApi(runtime)
-        for route in (*Health(self).routes(), *openapi.routes(), *Site(runtime).routes(), *routes):
+        openapi, site = OpenApi(runtime), Site(runtime)
+        mcp = Mcp(runtime, pipeline, site, openapi)
+        graphql = GraphQLDoor(runtime, pipeline, deadline, site.graphql)
+        ours = (*Health(self).routes(), *openapi.routes(), *site.routes(), *graphql.routes(), *mcp.routes())
+        for route in (*ours, *routes):
             self._router.add(Endpoint(route.name, route.method, route.path, route.handler))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -102,13 +105,15 @@ class Application:
             await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
             await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
         finally:
+            TRAIL.set(None)
             self.metrics.running -= 1
             if not self.metrics.running:
                 self._idle.set()
 
     async def answer(self, request: Request) -> Reply:
         """The reply to a request, with all of its headers."""
-        started = perf_counter()
+        trail = request.trail
+        TRAIL.set(trail)
         endpoint = self._nowhere
         try:
             self._identify(request)
@@ -129,7 +134,10 @@ class Application:
             log.error("a request failed", operation=endpoint.name, request_id=request.request_id, exc_info=error)
             reply = reply_of(Problem("Something went wrong here. The log tells more under the request id."), request)
         self._finish(request, reply)
-        self._record(request, reply, endpoint, perf_counter() - started)
+        trail.mark("encode")
+        trail.method, trail.route, trail.status = request.method, endpoint.template, reply.status
+        self.runtime.telemetry.end(trail)
+        self._record(request, reply, endpoint)
         return reply
 
     async def drain(self) -> None:
@@ -141,11 +149,15 @@ class Application:
                 await asyncio.wait_for(self._idle.wait(), self.runtime.floor.drain_timeout)
 
     def _identify(self, request: Request) -> None:
-        request.request_id = f"{random.getrandbits(128):032x}"  # a name, no secret
+        """Name the request and its trace, and tell who sent it. Only a trusted proxy may name them otherwise."""
+        request.request_id = request.trail.trace_id = new_trace_id()
         request.read_headers(self._most_headers)
-        given = request.given_request_id
-        if self._clients.identify(request).trusted and given is not None and _GIVEN_REQUEST_ID.match(given):
-            request.request_id = given.decode()
+        if self._clients.identify(request).trusted:
+            given = request.given_request_id
+            if given is not None and _GIVEN_REQUEST_ID.match(given):
+                request.request_id = given.decode()
+            if request.traceparent is not None:
+                request.trail.follow(request.traceparent.decode("latin-1"))
 
     def _without_endpoint(self, request: Request, node: Node) -> Reply:
         """For a method that nothing answers here: OPTIONS, by itself or as a browser's preflight, or a refusal."""
@@ -188,17 +200,16 @@ class Application:
         if request.scheme == "https":
             headers.append(_OVER_TLS)
 
-    def _record(self, request: Request, reply: Reply, endpoint: Endpoint, seconds: float) -> None:
-        self.metrics.count(endpoint, reply.status, seconds)
-        slow = seconds >= self._log_slow
-        if self._log_requests or slow:
-            log.log(
-                logging.WARNING if slow else logging.INFO,
+    def _record(self, request: Request, reply: Reply, endpoint: Endpoint) -> None:
+        nanoseconds = request.trail.ended - request.trail.began
+        self.metrics.count(endpoint, reply.status, nanoseconds / 1e9)
+        if self._log_requests:
+            log.info(
                 "request",
                 method=request.method,
                 route=endpoint.template,
                 status=reply.status,
-                ms=round(seconds * 1000, 1),
+                ms=round(nanoseconds / 1e6, 1),
                 request_id=request.request_id,
                 actor=str(request.actor_id) if request.actor_id else None,
             )

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from septet.core.context import NOWHERE, Client
 from septet.core.errors import Malformed, Problem
+from septet.core.trail import Trail
 from septet.doors.body_deadline import BodyDeadline
 from septet.doors.problems import BodyTooLarge, HeadersTooLarge
 
@@ -35,13 +36,22 @@ _PICKED = {
     b"idempotency-key": "idempotency_key",
     b"if-none-match": "if_none_match",
     b"origin": "origin",
+    b"traceparent": "traceparent",
     b"transfer-encoding": "transfer_encoding",
     b"user-agent": "user_agent",
     b"x-forwarded-for": "forwarded_for",
     b"x-forwarded-proto": "forwarded_proto",
     b"x-request-id": "given_request_id",
 }
-_LISTS = {"accept_encoding", "forwarded", "forwarded_for", "forwarded_proto", "if_none_match", "transfer_encoding"}
+_LISTS = {
+    "accept_encoding",
+    "forwarded",
+    "forwarded_for",
+    "forwarded_proto",
+    "if_none_match",
+    "traceparent",
+    "transfer_encoding",
+}
 _NOT_PICKED = dict.fromkeys(_PICKED.values())
 
 
@@ -61,6 +71,7 @@ class Request:
     if_none_match: bytes | None
     origin: bytes | None
     preflight_method: bytes | None
+    traceparent: bytes | None
     transfer_encoding: bytes | None
     user_agent: bytes | None
 
@@ -77,6 +88,7 @@ class Request:
         "receive",
         "request_id",
         "scheme",
+        "trail",
     )
 
     def __init__(
@@ -90,13 +102,14 @@ class Request:
         self.scheme = scheme
         self.receive = receive
         self.request_id = ""
+        self.trail = Trail("http")
         self.client: Client = NOWHERE
         self.parameters: list[str] = []  # the texts that stood where the route has parameters
         self.actor_id: object = None  # for the log
         self.accept_encoding = self.authorization = self.content_length = self.content_type = None
         self.forwarded = self.forwarded_for = self.forwarded_proto = self.given_request_id = None
         self.host = self.idempotency_key = self.if_none_match = self.origin = None
-        self.preflight_method = self.transfer_encoding = self.user_agent = None
+        self.preflight_method = self.traceparent = self.transfer_encoding = self.user_agent = None
 
     def read_headers(self, most_bytes: int) -> None:
         """One pass over the headers. Raises HeadersTooLarge, and Malformed for one that may not be repeated."""

@@ -1,6 +1,6 @@
 """Counts of requests, in plain lists, so that counting costs a request next to nothing.
 
-`doors/exposition.py` shows them to Prometheus when it asks.
+They are read as all measures are: by `/metrics`, and to be sent over OTLP.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from septet.core.measures import Gauge, Histogram, Measure, Spread
 from septet.doors.routing import Endpoint
 
 # Upper edges in seconds.
@@ -38,6 +39,18 @@ class Metrics:
             self._endpoints.add(endpoint)
         tally.counts[bisect_left(EDGES, seconds)] += 1
         tally.seconds += seconds
+
+    async def measures(self) -> list[Measure]:
+        """What was counted, for whoever watches."""
+        spreads = [
+            ({"operation": operation, "status": status}, Spread(tuple(tally.counts), tally.seconds))
+            for operation, status, tally in self.tallies()
+        ]
+        about = "Time to answer a request, by operation and class of status, in this process."
+        return [
+            Histogram("septet.http.request.duration", about, EDGES, spreads, unit="s"),
+            Gauge("septet.http.requests.running", "Requests being answered by this process.", [({}, self.running)]),
+        ]
 
     def tallies(self) -> Iterator[tuple[str, str, Tally]]:
         """Each with its operation and its class of status, as in `2xx`."""

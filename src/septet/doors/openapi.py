@@ -142,7 +142,7 @@ def _operation(runtime: Runtime, operation: Operation, schemas: Iterator[Schema]
     parameters: list[dict[str, Any]] = []
     described: dict[str, Any] = {
         "operationId": operation.name,
-        "summary": _without_raises(operation.doc.partition("\n")[0]),
+        "summary": without_raises(operation.doc.partition("\n")[0]),
         "description": _description(runtime, operation),
         "tags": [operation.system],
         "security": _security(operation),
@@ -170,14 +170,14 @@ def _operation(runtime: Runtime, operation: Operation, schemas: Iterator[Schema]
 
 
 def _description(runtime: Runtime, operation: Operation) -> str:
-    rest = _without_raises(inspect.cleandoc(operation.doc.partition("\n")[2]))
+    rest = without_raises(inspect.cleandoc(operation.doc.partition("\n")[2]))
     scope = operation.declared.scope
     needs = f"Needs the scope `{scope}`." if scope else "Open to everybody."
     limits = " and ".join(_in_words(limit) for limit in _limits_of(runtime, operation))
     return "\n\n".join(filter(None, (rest, needs, f"Limited to {limits}.")))
 
 
-def _without_raises(doc: str) -> str:
+def without_raises(doc: str) -> str:
     """What is raised in Python is answered as a problem here, which `responses` tells."""
     return _RAISES.sub("", doc).strip()
 
@@ -195,7 +195,7 @@ def _in_words(limit: Limit) -> str:
 def _security(operation: Operation) -> list[dict[str, list[str]]]:
     if operation.declared.scope is not None:
         return [{"bearer": [operation.declared.scope]}]
-    return [{}] if operation.writes else [{}, {"bearer": []}]
+    return [] if operation.writes else [{}, {"bearer": []}]
 
 
 def _request_body(operation: Operation, argument: Argument, schema: Schema) -> dict[str, Any]:

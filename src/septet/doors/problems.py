@@ -17,6 +17,12 @@ class MethodNotAllowed(Problem):
     code = "method_not_allowed"
 
 
+class NotAcceptable(Problem):
+    """What is answered here is of a type that `Accept` rules out."""
+
+    code = "not_acceptable"
+
+
 class UnsupportedMediaType(Problem):
     """The body is not of a type that this path reads. Send `application/json`, in UTF-8."""
 
@@ -41,20 +47,38 @@ class BodyTimeout(Problem):
     code = "body_timeout"
 
 
+class DocumentInvalid(Problem):
+    """This is no GraphQL, or does not fit the schema: `/graphql` shows it. `locations` tells where."""
+
+    code = "document_invalid"
+
+
+class DocumentTooLarge(Problem):
+    """A GraphQL document asks for more than this server gives at once. Ask for less, or in parts."""
+
+    code = "document_too_large"
+
+
 OF_HTTP: tuple[type[Problem], ...] = (
     MethodNotAllowed,
+    NotAcceptable,
     UnsupportedMediaType,
     BodyTooLarge,
     HeadersTooLarge,
     BodyTimeout,
+    DocumentInvalid,
+    DocumentTooLarge,
 )
 
 STATUS: dict[type[Problem], int] = {
     errors.Malformed: 400,
+    DocumentInvalid: 400,
+    DocumentTooLarge: 400,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     MethodNotAllowed: 405,
+    NotAcceptable: 406,
     BodyTimeout: 408,
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
@@ -79,6 +103,7 @@ class ProblemBody(Struct, omit_defaults=True):
     detail: str
     code: str
     request_id: str = ""
+    trace_id: str = ""  # where it is not the request id
     errors: tuple[Fault, ...] = ()
 
 
@@ -90,7 +115,7 @@ def status_of(problem: type[Problem]) -> int:
     return next(STATUS[base] for base in problem.__mro__ if base in STATUS)
 
 
-def body_of(problem: Problem, status: int, request_id: str) -> bytes:
+def body_of(problem: Problem, status: int, request_id: str, trace_id: str = "") -> bytes:
     code = problem.code
     return _encode(
         ProblemBody(
@@ -100,6 +125,7 @@ def body_of(problem: Problem, status: int, request_id: str) -> bytes:
             detail=problem.detail or problem.title() + ".",
             code=code,
             request_id=request_id,
+            trace_id=trace_id,
             errors=problem.faults,
         )
     )

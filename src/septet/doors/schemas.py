@@ -48,7 +48,10 @@ def schemas_of(uses: Sequence[Use]) -> tuple[list[Schema], dict[str, Schema]]:
 
 
 def _one_way(types: Sequence[Any], settle: Callable[[Schema], None]) -> tuple[list[Schema], dict[str, Schema]]:
-    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
+    try:
+        schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
+    except KeyError as error:  # msgspec's own names for pages of the two are the same
+        raise TypeError(f"two types on the wire share a name: {error.args[0]}") from error
     names = {old: _name_of(old, component) for old, component in components.items()}
     if len(set(names.values())) < len(names):
         raise TypeError(f"two types on the wire share a name: {sorted(names.values())}")

@@ -36,6 +36,10 @@ _FILES = {
     "home.js": _HERE / "static" / "home.js",
     "docs.js": _HERE / "static" / "docs.js",
     "docs.css": _HERE / "static" / "docs.css",
+    "graphql.js": _HERE / "static" / "graphql.js",
+    "graphql-schema.js": _HERE / "static" / "graphql-schema.js",
+    "graphql-editor.js": _HERE / "static" / "graphql-editor.js",
+    "graphql.css": _HERE / "static" / "graphql.css",
     "icon.svg": _HERE / "static" / "icon.svg",
     "swagger-ui.css": _SWAGGER / "swagger-ui.css",
     "swagger-ui-bundle.js": _SWAGGER / "swagger-ui-bundle.js",
@@ -85,6 +89,10 @@ class Site:
 
     async def docs(self, request: Request) -> Reply:
         return self._page("docs")
+
+    async def graphql(self, request: Request) -> Reply:
+        """The explorer. Its route is the GraphQL door's, which shows it to browsers."""
+        return self._page("graphql")
 
     async def guide(self, request: Request) -> Reply:
         return self._page("guide", base_url=self._runtime.floor.base_url)
@@ -163,7 +171,7 @@ class Site:
         counts = Counter(operation.system for operation in registry.operations.values())
         return [
             {"name": card.name, "summary": card.summary, "operations": counts[card.name]}
-            for card in registry.systems
+            for card in registry.systems[1:]  # after the floor, which is no system of anybody's
             if counts[card.name]
         ]
 

@@ -32,7 +32,7 @@ async def read_me(ctx: Context) -> Account:
     return await reachable_me(ctx)
 
 
-@operation.patch("/v1/identity/me", scope="identity:write")
+@operation.patch("/v1/identity/me", scope="identity:write", agent=True)
 async def change_me(ctx: Context, body: MeChanges, if_match: IfMatch = None) -> Account:
     """Change your name or language; what is absent stays as it is.
 

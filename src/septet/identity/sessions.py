@@ -64,7 +64,7 @@ async def sign_in(ctx: Context, body: Credentials) -> SessionReply:
     """
     address = read_address(body.email)
     place = _account_and_place(ctx, address)
-    ctx.spend(_TRIES_OF_AN_ACCOUNT, "sign_in", place, refusal="Too many tries. Wait a little.")
+    await ctx.spend_everywhere(_TRIES_OF_AN_ACCOUNT, "sign_in", place, refusal="Too many tries. Wait a little.")
     holder = await ctx.read(_find_holder, address)
     matches = await hashing(ctx.runtime).matches(holder.password_hash if holder else None, body.password)
     if holder is None or not matches:
@@ -101,7 +101,7 @@ async def refresh_session(ctx: Context, body: RefreshToken) -> SessionReply:
     return reply(ctx, opened)
 
 
-@operation.get("/v1/identity/sessions", scope="identity:read")
+@operation.get("/v1/identity/sessions", scope="identity:read", agent=True)
 async def list_sessions(ctx: Context, limit: Limit = 20, cursor: CursorText | None = None) -> Page[Session]:
     """Your sessions, newest first: where you are signed in."""
     seen = await page(ctx, queries.sessions_seen, limit, cursor, account_id=ctx.actor.id)

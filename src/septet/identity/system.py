@@ -22,6 +22,7 @@ from septet.identity import (
     tables,
     tasks,
 )
+from septet.identity.actors import find_actor
 from septet.identity.persons import erase_person, export_person
 from septet.identity.revocations import LOOK_SECONDS, look
 from septet.identity.settings import EmailVerification, IdentitySettings
@@ -76,6 +77,7 @@ IDENTITY = System(
     prepare=prepare,
     greeting=administrators.greet,
     authenticate=authenticate,
+    find_actor=find_actor,
     export_person=export_person,
     erase_person=erase_person,
 )

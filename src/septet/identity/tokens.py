@@ -13,14 +13,10 @@ import hashlib
 import hmac
 import struct
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from joserfc import jws
-from joserfc.errors import JoseError
-from joserfc.jwk import GuestProtocol, OKPKey
 from msgspec import Struct
 
 from septet.core.authentication import Verified
@@ -29,6 +25,9 @@ from septet.core.errors import Unauthenticated
 from septet.core.keys import Keyring
 from septet.core.runtime import Runtime
 from septet.core.types import AccountId, SessionId
+
+if TYPE_CHECKING:  # it is loaded with the first token that is made or read: most commands meet none
+    from joserfc.jwk import GuestProtocol, OKPKey
 
 FIRST_PARTY = "first-party"
 _TYPE = "at+jwt"
@@ -74,6 +73,8 @@ def access_token(
     lifetime: timedelta,
 ) -> str:
     """The same token whenever it is asked for with the same values."""
+    from joserfc import jws
+
     issued = int(made_at.timestamp())
     claims = Claims(
         iss=runtime.floor.base_url,
@@ -143,6 +144,9 @@ def read_refresh_token(keys: Keyring, token: str) -> Presented | None:
 
 def _read(keys: Keyring, token: str) -> Claims | None:
     """The claims of a token that one of our keys signed as an access token, or None."""
+    from joserfc import jws
+    from joserfc.errors import JoseError
+
     if len(token) > _LONGEST_TOKEN or not token.isascii():
         return None
 
@@ -164,4 +168,7 @@ def _seed(keys: Keyring, key_id: str) -> bytes:
 
 @functools.lru_cache(maxsize=16)
 def _signing_key(seed: bytes) -> OKPKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from joserfc.jwk import OKPKey
+
     return OKPKey.import_key(Ed25519PrivateKey.from_private_bytes(seed))

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
+from septet.engines.database.archive import to_disk
+from septet.engines.database.backup_sqlite import copy_file
 from septet.engines.database.revisions import MigrationError
 
 KEPT = 5
-_PAGES_A_STEP = 4096
 
 
 def back_up(
@@ -31,10 +32,10 @@ def back_up(
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        _copy(file, partial)
-        _to_disk(partial)
+        copy_file(file, partial)
+        to_disk(partial)
         partial.rename(copy)
-        _to_disk(folder)
+        to_disk(folder)
     except (OSError, sqlite3.Error) as error:
         raise MigrationError(
             f"the database could not be backed up to {copy}, so it was not migrated: {error}"
@@ -45,24 +46,3 @@ def back_up(
     for old in sorted(folder.glob("*Z-*.db"))[:-KEPT]:
         old.unlink(missing_ok=True)
     return copy
-
-
-def _copy(file: Path, target: Path) -> None:
-    """SQLite's own online copy, which reads a consistent state, log included, while others read the file."""
-    with (
-        contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=rw", uri=True)) as source,
-        contextlib.closing(sqlite3.connect(target)) as copy,
-    ):
-        source.backup(copy, pages=_PAGES_A_STEP)
-        copy.execute("pragma journal_mode = delete")  # one file, complete in itself
-        faults = [row[0] for row in copy.execute("pragma quick_check")]
-    if faults != ["ok"]:
-        raise sqlite3.DatabaseError(f"the copy is damaged: {faults[0]}")
-
-
-def _to_disk(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from septet.engines.database.revisions import MigrationError, version_table
+from septet.engines.database.revisions import MOVE_STATE, MigrationError, version_table
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -51,6 +51,8 @@ class PostgresqlStore:
         connection = await self._connect()
         try:
             tables = {row[0] for row in await connection.fetch(_TABLES)}
+            if MOVE_STATE in tables:
+                raise MigrationError("a move into this database is not finished: give its `septet move` once more")
             if not any(table.startswith(f"{system}_") for table in tables for system in systems):
                 return None
             found: dict[str, str | None] = dict.fromkeys(systems)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from septet.engines.database.backup import back_up
+from septet.engines.database.presence import Presence
 from septet.engines.database.revisions import MigrationError, version_table
 from septet.engines.database.sqlite_connection import create_private
 from septet.engines.database.turns import Turn
@@ -31,10 +31,16 @@ class SqliteStore:
 
     async def versions(self, systems: Sequence[str]) -> dict[str, str | None] | None:
         """Each system's version; None for a file without tables. One SELECT a system."""
+        if not self.path.exists():
+            return None
+        presence = Presence(self.path)
+        await presence.enter()
         try:
-            return self._versions(systems) if self.path.exists() else None
+            return self._versions(systems)
         except sqlite3.DatabaseError as error:
             raise MigrationError(f"{self.path} cannot be read: {error}") from error
+        finally:
+            presence.close()
 
     def _versions(self, systems: Sequence[str]) -> dict[str, str | None] | None:
         with contextlib.closing(sqlite3.connect(self.path, timeout=_PATIENCE)) as connection:
@@ -53,14 +59,19 @@ class SqliteStore:
     async def exclusive(self) -> AsyncIterator[SqliteTurn]:
         """Hold the turn to write, as the write lanes of serving processes do; the kernel gives it back if we die."""
         create_private(self.path)
+        presence = Presence(self.path)
+        await presence.enter()
         turn = Turn(self.path)
         try:
             await asyncio.to_thread(turn.take, wait=True)
             yield SqliteTurn(self.path)
         finally:
             turn.close()
+            presence.close()
 
     async def back_up(self, folder: Path, versions: Mapping[str, str | None]) -> Path:
+        from septet.engines.database.backup import back_up
+
         return await asyncio.to_thread(back_up, self.path, folder, versions)
 
 

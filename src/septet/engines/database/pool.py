@@ -90,6 +90,13 @@ class Pool:
         """Let no connection be lent again that is open now: the tables changed under their prepared statements."""
         self._epoch += 1
 
+    def gauges(self) -> dict[str, int]:
+        return {
+            "connections idle": len(self._idle),
+            "connections lent": len(self._lent),
+            "calls waiting": len(self._waiting),
+        }
+
     async def close(self) -> None:
         """Lend no more, and return once all that was lent came back; who keeps it for long loses it."""
         self._closed = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from septet.core.database import Isolation, Query, Transaction
@@ -121,6 +121,9 @@ class PostgresqlDatabase:
         self._pool.give(lent)
         self._healthy = self._healthy or not standby
         return not standby
+
+    def gauges(self) -> Mapping[str, int]:
+        return self._pool.gauges()
 
     async def close(self) -> None:
         await self._pool.close()

@@ -84,6 +84,8 @@ class HeldTransaction(_Queries):
             raise self._failed(error, name) from error
 
     def _failed(self, error: Exception, name: str) -> Exception:
+        if isinstance(error, asyncpg.InFailedSQLTransactionError) and self.problem is not None:
+            return self.problem  # after one failure nothing can be asked any more, for the same reason
         problem = explain(error, name)
         if self.failure is None:
             self.failure, self.problem = error, problem

@@ -21,6 +21,9 @@ class MigrationError(Exception):
     """The database cannot be brought to where it should be; the message says why, and what to do."""
 
 
+MOVE_STATE = "septet_move"  # a table that is there while `septet move` is under way into a PostgreSQL database
+
+
 class Standing(Struct, frozen=True):
     """Where a database stands with one system: `current` is its revision there, `known` those that the code has."""
 

@@ -25,6 +25,7 @@ from septet.engines.database.migrations import BASE, migrate_down, migrate_up, o
 from septet.engines.database.revisions import MigrationError, revision_files, version_table
 
 _COLUMN_TYPES = "septet.core.columns"
+_SINGLE_QUOTED = re.compile(r"""'([^'"\\\n]*)'""")
 
 
 @asynccontextmanager
@@ -54,6 +55,19 @@ async def faults_of_tables(url: str, systems: Sequence[System]) -> list[str]:
     async with store.exclusive() as turn:
         await turn.change(lambda connection: _forget_versions(connection, migrated))
     return found
+
+
+@asynccontextmanager
+async def with_tables(url: str, systems: Sequence[System]) -> AsyncIterator[None]:
+    """The empty database at `url` has the tables of `systems` meanwhile, and is empty again afterwards."""
+    migrated = [system for system in systems if system.migrations is not None]
+    await migrate_up(url, migrated)
+    try:
+        yield
+    finally:
+        await migrate_down(url, migrated, to=BASE)
+        async with open_store(url).exclusive() as turn:
+            await turn.change(lambda connection: _forget_versions(connection, migrated))
 
 
 async def write_next_revision(system: System, message: str) -> Path | None:
@@ -140,7 +154,8 @@ def downgrade() -> None:
 def _bare(code: str) -> str:
     """Alembic's code without its remarks, which say that a person should look: the command says it."""
     lines = [line for line in code.splitlines() if not line.strip().startswith("#")]
-    return "\n".join(lines).replace(", schema=None)", ")").strip()
+    text = "\n".join(lines).replace(", schema=None)", ")").strip()
+    return _SINGLE_QUOTED.sub(r'"\1"', text)
 
 
 def _format(path: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from septet.core.database import Isolation, Query, Transaction
 from septet.core.errors import Unavailable
 from septet.engines.database.compile import Plans
 from septet.engines.database.dialects import SQLITE
+from septet.engines.database.presence import Presence
 from septet.engines.database.sqlite_connection import Connection, create_private
 from septet.engines.database.sqlite_transaction import LaneTransaction, SnapshotTransaction, SqliteTransaction
 from septet.engines.database.write_lane import WriteLane
@@ -28,6 +29,21 @@ Work = Callable[[Transaction], Awaitable[T]]
 _MOST_SNAPSHOTS = 64  # open at once; each keeps the log from being restarted
 _IDLE_SNAPSHOTS = 4  # connections that are kept for the next ones
 _CLOSED = "The database is closed."
+
+
+def moved_mark(path: Path) -> Path:
+    """The file beside a database that says where `septet move` brought it."""
+    return path.with_name(f"{path.name}.moved")
+
+
+def _refuse_moved(path: Path) -> None:
+    """Who went on with the former file by mistake would write what nobody finds again."""
+    mark = moved_mark(path)
+    if mark.exists():
+        raise Unavailable(
+            f"{path} was moved to {mark.read_text().strip()}: set SEPTET_DATABASE_URL. "
+            f"To use the file as it was then, delete {mark}."
+        )
 
 
 class SqliteDatabase:
@@ -43,13 +59,17 @@ class SqliteDatabase:
         self._idle: list[Connection] = []
         self._snapshots = 0
         self._lane: WriteLane | None = None
+        self._presence: Presence | None = None
         self._readers: set[Connection] = set()
 
     def compile(self, queries: Iterable[Query]) -> None:
         self._plans.compile(queries)
 
     async def start(self) -> None:
+        _refuse_moved(self.path)
         create_private(self.path)
+        self._presence = Presence(self.path)
+        await self._presence.enter()
         connection = Connection(self.path, self._timeout, writes=True)
         self._lane = WriteLane(self.path, connection, LaneTransaction(connection, self._plans))
         self._reader = SqliteTransaction(self._open_reader(), self._plans)
@@ -75,6 +95,9 @@ class SqliteDatabase:
             return False
         return await self._lane.ready()
 
+    def gauges(self) -> Mapping[str, int]:
+        return {"writes waiting": self._lane.waiting if self._lane else 0, "snapshots": self._snapshots}
+
     async def close(self) -> None:
         lane, self._lane, self._reader = self._lane, None, None
         if lane is None:
@@ -85,6 +108,8 @@ class SqliteDatabase:
         self._readers.clear()
         self._idle.clear()
         await lane.close()  # last, for whoever closes a file last moves its log into it
+        if self._presence is not None:
+            self._presence.close()
 
     async def _read_snapshot(self, work: Work[T]) -> T:
         if self._reader is None:

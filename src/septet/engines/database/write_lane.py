@@ -94,6 +94,11 @@ class WriteLane:
             self._running = loop.create_task(self._run(), context=contextvars.Context())
         return await answer
 
+    @property
+    def waiting(self) -> int:
+        """How many operations wait for the next group."""
+        return len(self._queue)
+
     async def ready(self) -> bool:
         """Whether the last commit succeeded; if not, one is tried that changes nothing but reaches the disk."""
         if not self._healthy and not self._closed:

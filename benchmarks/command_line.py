@@ -1,0 +1,138 @@
+"""How long does one call from the shell take, from exec to exit?
+
+Septet reads one account: `septet call read_account --id …`, by the same path as over REST, as the local administrator.
+Beside it a management command of Django that reads one user and prints it, and what both stand on: an interpreter that
+does nothing, and one that imports SQLAlchemy with PostgreSQL's dialect, which Septet's queries are written in. They
+take turns; medians. The processor time tells more than the clock on a machine with company.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from benchmarks.common import ROOT, Table, take_load_core, write_results
+
+AIM = 0.2  # seconds
+DJANGO = "benchmarks.rivals.django_site.settings"
+# Development tools bring rich, which structlog then imports; an installation has neither, so neither side gets it.
+_NOT_INSTALLED = 'raise ImportError("no part of an installation")\n'
+
+
+class Taken(Struct, frozen=True):
+    """Seconds of one run, by the clock and of the processor."""
+
+    clock: float
+    processor: float
+
+
+class Command(Struct, frozen=True):
+    """What is typed, and what must be printed."""
+
+    words: list[str]
+    environment: Mapping[str, str]
+    prints: str
+
+    def run(self) -> Taken:
+        before, start = _used(), time.perf_counter()
+        done = subprocess.run(
+            self.words, cwd=ROOT, env={**os.environ, **self.environment}, capture_output=True, text=True, check=True
+        )
+        taken = Taken(time.perf_counter() - start, _used() - before)
+        if self.prints not in done.stdout:
+            raise RuntimeError(f"{self.words}: {done.stdout}{done.stderr}")
+        return taken
+
+
+def run(*, quick: bool = False) -> None:
+    take_load_core()
+    rounds = 5 if quick else 31
+    with tempfile.TemporaryDirectory(prefix="septet-bench-") as folder:
+        commands = _commands(Path(folder))
+        for command in commands.values():
+            command.run()  # warm the disk up
+        taken: dict[str, list[Taken]] = {name: [] for name in commands}
+        for _ in range(rounds):
+            for name, command in commands.items():
+                taken[name].append(command.run())
+    write_results("command-line", [_table(taken)], about=f"{(__doc__ or '').strip()}\n\n{rounds} rounds.")
+
+
+def _commands(folder: Path) -> dict[str, Command]:
+    site = folder / "site"
+    site.mkdir()
+    (site / "rich.py").write_text(_NOT_INSTALLED)
+    path = {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}
+    return {
+        "Septet: septet call read_account": _septet(folder / "data", path),
+        "Django: django-admin read_account": _django(folder / "django.db", path),
+        "python -c 'import sqlalchemy.dialects.postgresql'": _python("import sqlalchemy.dialects.postgresql", path),
+        "python -c pass": _python("pass", path),
+    }
+
+
+def _septet(data: Path, path: Mapping[str, str]) -> Command:
+    environment = {**path, "SEPTET_DATA_DIR": str(data)}
+    septet = str(Path(sys.executable).with_name("septet"))
+    _prepare([septet, "migrate", "up"], environment)
+    _prepare([septet, "create-admin", "ada@example.org", "--password-stdin"], environment, "a long enough password\n")
+    listed = _prepare([septet, "call", "list_accounts"], environment)
+    account = json.loads(listed)["items"][0]["id"]
+    return Command([septet, "call", "read_account", "--id", account], environment, "ada@example.org")
+
+
+def _django(file: Path, path: Mapping[str, str]) -> Command:
+    environment = {**path, "DJANGO_SETTINGS_MODULE": DJANGO, "ACCOUNTS_FILE": str(file)}
+    admin = str(Path(sys.executable).with_name("django-admin"))
+    _prepare([admin, "migrate", "--verbosity", "0"], environment)
+    _prepare([admin, "createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.org"], environment)
+    return Command([admin, "read_account", "1"], environment, "ada@example.org")
+
+
+def _python(script: str, path: Mapping[str, str]) -> Command:
+    return Command([sys.executable, "-c", script], path, "")
+
+
+def _prepare(words: list[str], environment: Mapping[str, str], typed: str = "") -> str:
+    done = subprocess.run(
+        words, cwd=ROOT, env={**os.environ, **environment}, input=typed, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout
+
+
+def _used() -> float:
+    """Seconds of the processor that all ended children have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _table(taken: Mapping[str, list[Taken]]) -> Table:
+    rows = []
+    septet = statistics.median(one.clock for one in next(iter(taken.values())))
+    for name, runs in taken.items():
+        clock = [one.clock for one in runs]
+        processor = statistics.median(one.processor for one in runs)
+        middle = statistics.median(clock)
+        figures = [f"{middle * 1000:.0f}", f"{min(clock) * 1000:.0f}", f"{processor * 1000:.0f}"]
+        rows.append([name, *figures, f"{septet / middle:.2f}"])
+    verdict = "met" if septet < AIM else "**missed**"
+    return Table(
+        "One call, from exec to exit",
+        ["", "ms, median", "ms, least", "ms of the processor", "Septet's time / its"],
+        rows,
+        [f"Aimed for: less than {AIM * 1000:.0f} ms; {verdict}."],
+    )
+
+
+if __name__ == "__main__":
+    run()

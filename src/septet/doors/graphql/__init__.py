@@ -1,0 +1,1 @@
+"""GraphQL: the schema, the plan of a document, and its execution."""

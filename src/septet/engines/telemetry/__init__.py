@@ -1,0 +1,1 @@
+"""Sends traces and metrics to a collector. Imported only where that is switched on."""
