@@ -34,4 +34,10 @@ def test_the_first_calls_work_as_written(tmp_path: Path) -> None:
     told = done.stdout
     assert '"email":"ann@example.com"' in told
     assert '"name":"Ann Lee"' in told
-    assert '"code":"unauthenticated"' in told.splitlines()[-1]
+    last = told.splitlines()[-1]  # curl ends no line
+    refused, by_graphql = last.index('"code":"unauthenticated"'), last.index('{"data":{"readMe":')
+    assert refused < by_graphql
+    assert last[by_graphql:].startswith(
+        '{"data":{"readMe":{"email":"ann@example.com","name":"Ann Lee"},"listSessions":{'
+    )
+    assert '"name":"Ann Lee"' in last[last.rindex('{"id"') :]
