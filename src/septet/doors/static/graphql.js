@@ -2,8 +2,10 @@
 import { Editor, Suggestions, coloured } from "./graphql-editor.js";
 import { Schema, SchemaPane, draft } from "./graphql-schema.js";
 
-const WELCOME = `# Ask for just what you need; Ctrl or ⌘ and Enter runs it.
-# Queries and mutations are listed under Schema: click one to begin with it.
+const WELCOME = `# Ask for just what you need.
+# Ctrl or ⌘ and Enter runs it.
+# Schema lists what there is:
+# click one to begin with it.
 {
   __typename
 }
