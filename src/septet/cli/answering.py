@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from septet.app import Septet, running
 from septet.cli.listener import BACKLOG
+from septet.cli.local_door import LocalDoor, local_door
 from septet.settings import Settings
 
 if TYPE_CHECKING:
@@ -91,9 +92,10 @@ async def answer(
         gc.enable()
         if answering is not None:
             await answering(septet)
-        await _first_of(asked, serving)
-        listener.close()  # the server has a copy; while any is open, connections are still accepted
-        await _drain(septet, server, serving)
+        async with local_door(septet) as door:
+            await _first_of(asked, serving)
+            listener.close()  # the server has a copy; while any is open, connections are still accepted
+            await _drain(septet, door, server, serving)
 
 
 def _listen_to_signals(asked: asyncio.Event) -> None:
@@ -118,12 +120,13 @@ async def _first_of(asked: asyncio.Event, serving: asyncio.Task[None]) -> None:
         raise RuntimeError("the server ended by itself")
 
 
-async def _drain(septet: Septet, server: OurSocketServer, serving: asyncio.Task[None]) -> None:
+async def _drain(septet: Septet, door: LocalDoor, server: OurSocketServer, serving: asyncio.Task[None]) -> None:
     draining = asyncio.create_task(septet.asgi.drain())  # from now on it is not ready
+    calls = asyncio.create_task(door.drain())
     await asyncio.sleep(0)
     server.stop()  # from now on it takes no connections, and closes those that are idle
     timeout = septet.runtime.floor.drain_timeout
-    _, late = await asyncio.wait({draining, serving}, timeout=timeout)
+    _, late = await asyncio.wait({draining, calls, serving}, timeout=timeout)
     if late:
         log.warning("requests were cut off: they ran longer than stopping may take", seconds=timeout)
         for task in late:

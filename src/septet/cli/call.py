@@ -1,27 +1,31 @@
-"""`septet call`: call an operation in this process, through the one path that every door takes.
+"""`septet call`: call an operation, through the one path that every door takes.
 
 septet call                                      lists the operations
 septet call create_note --title Milk --stars 3   calls one; hyphens serve as well as underscores
 septet call read_me --as ada@example.org         calls it as that account
 septet call create_note --help                   shows its arguments
 
-Whoever asks is held to the same scope, limits, policies and checks as over REST. Works beside a running server:
-what a call changes is stored and announced, and the server's tasks see to the rest.
+Whoever asks is held to the same scope, limits, policies and checks as over REST. A server that runs on the same data
+folder is handed the call, which spares loading all of this once more: `handing_over` says when. Otherwise it is done in
+this process, also beside a server: what a call changes is stored and announced, and the server's tasks see to the rest.
 """
 
 from __future__ import annotations
 
 import functools
+import io
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
 
 from septet.cli.callers import Who, actor_of, options_of_who
 from septet.cli.common import no_garbage_collection, plain_errors, run_async
+from septet.cli.local_calls import Said, Terminals
 from septet.cli.opened import Chosen, load_chosen, opened_septet
-from septet.cli.operations import listing, operation_named, scope_in_words
+from septet.cli.operations import listing, name_of, operation_named, scope_in_words
 from septet.cli.texts import Texts
 
 if TYPE_CHECKING:
@@ -46,7 +50,41 @@ def _options() -> list[click.Option]:
     ]
 
 
-class _Called(click.Command):
+class _HelpWanted(click.ClickException):
+    """The help that was asked for, so that whoever reads the words decides where it is shown."""
+
+    exit_code = 0
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.message, file=file)
+
+
+class _Command(click.Command):
+    """A command that prints nothing while its words are read."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _raise_help
+        return option
+
+
+def _raise_help(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
+    if asked and not ctx.resilient_parsing:
+        raise _HelpWanted(ctx.get_help())
+
+
+class Wanted(Struct, frozen=True):
+    """A call as it was read from its words."""
+
+    operation: Operation
+    values: Mapping[str, Any]
+    who: Who
+    key: str | None
+    verbose: bool
+
+
+class _Called(_Command):
     """An operation as a command. Its help tells its arguments from the options that say how it is called."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -60,12 +98,12 @@ class _Called(click.Command):
                     formatter.write_dl(rows)
 
 
-@click.command(context_settings=BEFORE_ARGUMENTS)
+@click.command(cls=_Command, context_settings=BEFORE_ARGUMENTS)
 @click.argument("operation", required=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_context
 def call(ctx: click.Context, /, operation: str | None, arguments: tuple[str, ...], **how: Any) -> None:
-    """Call an operation in this process; without a name, list the operations.
+    """Call an operation; without a name, list the operations.
 
     Its arguments are options: `septet call OPERATION --help` shows them. A value is a text, @FILE, or - for
     standard input; a list is its option repeated; what has parts is JSON. The options below may stand before
@@ -82,18 +120,61 @@ def call(ctx: click.Context, /, operation: str | None, arguments: tuple[str, ...
         if operation is None:
             click.echo(listing(registry))
             return
-        called = operation_named(registry, operation)
-        values, how = read_arguments(called, arguments, how, f"{ctx.command_path} {called.name}", _options())
-        who = Who(how["as_account"], how["token"], bool(how["anonymous"]))
-        key = how["idempotency_key"]
-        outcome = run_async(functools.partial(_perform_here, chosen, called.name, values, who, key), chosen.settings)
+        wanted = _understood(ctx, operation_named(registry, operation), arguments, how)
+        outcome = run_async(functools.partial(_perform_here, chosen, wanted), chosen.settings)
 
         from septet.cli.outcomes import tell
 
-        raise SystemExit(tell(outcome, verbose=bool(how["verbose"])))
+        raise SystemExit(tell(outcome, verbose=wanted.verbose))
 
 
 call.params += _options()
+
+
+async def said_to(septet: Septet, words: Sequence[str], terminals: Terminals) -> Said | None:
+    """What `septet call` says to these words, done by a server; None if they name no operation that it has."""
+    width = max(min(terminals.columns, 80) - 2, 50)  # click's own rule
+    try:
+        ctx = call.make_context("septet call", list(words), terminal_width=width)
+        return await _said_in(septet, ctx, terminals, **ctx.params)
+    except click.ClickException as error:
+        shown = io.StringIO()
+        error.show(shown)
+        if error.exit_code == 0:
+            return Said(stdout=shown.getvalue())
+        return Said(stderr=shown.getvalue(), exit_code=error.exit_code)
+
+
+async def _said_in(
+    septet: Septet,
+    ctx: click.Context,
+    terminals: Terminals,
+    /,
+    operation: str | None,
+    arguments: Sequence[str],
+    **how: Any,
+) -> Said | None:
+    from septet.cli.outcomes import in_words
+
+    registry = septet.runtime.registry
+    if operation is None:
+        return Said(stdout=f"{listing(registry)}\n")
+    if name_of(operation) not in registry.operations:
+        return None  # the caller may know of a system that is newer than this server
+    try:
+        wanted = _understood(ctx, operation_named(registry, operation), arguments, how)
+        outcome = await perform(septet, wanted.operation, wanted.values, wanted.who, wanted.key)
+    except click.UsageError as error:
+        error.ctx = error.ctx or ctx  # as click does for a command that it runs
+        raise
+    return in_words(outcome, terminals, verbose=wanted.verbose)
+
+
+def _understood(ctx: click.Context, operation: Operation, words: Sequence[str], how: Mapping[str, Any]) -> Wanted:
+    path = f"{ctx.command_path} {operation.name}"
+    values, how = read_arguments(operation, words, how, path, _options(), width=ctx.terminal_width)
+    who = Who(how["as_account"], how["token"], bool(how["anonymous"]))
+    return Wanted(operation, values, who, how["idempotency_key"], bool(how["verbose"]))
 
 
 def read_arguments(
@@ -103,6 +184,8 @@ def read_arguments(
     path: str,
     options: Sequence[click.Option],
     json_set: str = "json",
+    *,
+    width: int | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The operation's arguments in `words`, and how it is to be called: `how`, and what `words` say of it.
 
@@ -115,15 +198,17 @@ def read_arguments(
     taken = {field.option for field in fields}
     ours = [option for option in options if option.opts[0].removeprefix("--") not in taken]
     command = _Called(operation.name, params=[*options_of(fields), *ours], help=_help(operation))
-    given = command.make_context(path, list(words), token_normalize_func=_hyphenated).params
+    ctx = command.make_context(path, list(words), token_normalize_func=_hyphenated, terminal_width=width)
+    given = ctx.params
     merged = {name: given[name] if given.get(name) is not None else value for name, value in how.items()}
     texts = Texts(secret=operation.declared.secret)
     return values_given(fields, given, merged.get(json_set), texts), merged
 
 
-async def _perform_here(chosen: Chosen, name: str, values: Mapping[str, Any], who: Who, key: str | None) -> Outcome:
+async def _perform_here(chosen: Chosen, wanted: Wanted) -> Outcome:
     async with opened_septet(chosen) as septet:
-        return await perform(septet, septet.runtime.registry.operations[name], values, who, key)
+        operation = septet.runtime.registry.operations[wanted.operation.name]
+        return await perform(septet, operation, wanted.values, wanted.who, wanted.key)
 
 
 async def perform(

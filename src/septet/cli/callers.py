@@ -12,7 +12,7 @@ import click
 import msgspec
 from msgspec import Struct
 
-from septet.cli.common import fail
+from septet.cli.common import Failure
 from septet.cli.texts import Texts
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def options_of_who() -> list[click.Option]:
 
 
 async def actor_of(runtime: Runtime, operation: Operation, who: Who) -> Actor:
-    """Raises Unauthenticated for a token that does not hold; leaves if there is no such account."""
+    """Raises Unauthenticated for a token that does not hold, and Failure if there is no such account."""
     from septet.core.context import ANONYMOUS, SERVER
     from septet.core.errors import Unauthenticated
 
@@ -74,8 +74,8 @@ async def _actor_of_account(runtime: Runtime, name: str) -> Actor:
 
     found = [system.find_actor for system in runtime.registry.systems if system.find_actor is not None]
     if not found:
-        fail("--as: no system here has accounts")
+        raise Failure("--as: no system here has accounts")
     try:
         return await found[0](runtime, name)
     except Problem as problem:
-        fail(f"--as: {problem.detail}")
+        raise Failure(f"--as: {problem.detail}") from problem

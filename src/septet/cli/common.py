@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import IO, Any, NoReturn, TypeVar
 
 import click
 from msgspec import Struct
@@ -85,6 +85,15 @@ def _settings_in(module_name: str) -> type[Struct] | None:
     if len(found) != 1:
         raise TypeError(f"{module_name} has {len(found)} Structs; it needs the one that holds the system's settings")
     return found[0]
+
+
+class Failure(click.ClickException):
+    """What is wrong in one line, as `fail` says it; also raised where a server must not leave for it."""
+
+    exit_code = WRONG_USE
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(f"septet: {self.message}", file=file, err=True)
 
 
 def fail(message: str, code: int = WRONG_USE) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import sys
 
 import click
 
@@ -63,6 +64,17 @@ def cli() -> None:
 def main() -> None:
     os.umask(0o077)  # whatever we make is ours alone
     try:
+        _hand_over()
         cli()
     finally:
         gc.freeze()  # the process ends: nobody needs its memory back, object by object
+
+
+def _hand_over() -> None:
+    """Leave if what is typed is a call that a running server does."""
+    if sys.argv[1:2] == ["call"]:
+        from septet.cli.handing_over import hand_over
+
+        code = hand_over(sys.argv[2:])
+        if code is not None:
+            raise SystemExit(code)

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 def operation_named(registry: Registry, word: str) -> Operation:
     """The operation of that name, with underscores or hyphens. Leaves with a suggestion if there is none."""
-    name = word.replace("-", "_")
+    name = name_of(word)
     if name not in registry.operations:
         near = difflib.get_close_matches(name, registry.operations, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else "`septet call` lists them"
         fail(f"there is no operation {word}; {hint}")
     return registry.operations[name]
+
+
+def name_of(word: str) -> str:
+    return word.replace("-", "_")
 
 
 def listing(registry: Registry) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from septet.cli.common import FAILED
+from septet.cli.local_calls import Said, Terminals
 from septet.core import errors
 from septet.core.errors import Problem, TooMany
 from septet.core.limits import Standing
@@ -53,21 +54,36 @@ def exit_code_of(problem: type[Problem]) -> int:
 
 def tell(outcome: Outcome, *, verbose: bool) -> int:
     """Print an outcome, with `verbose` also what REST says in headers. Gives the exit code."""
-    if verbose:
-        for name, value in _headers(outcome):
-            click.echo(f"{name}: {value}", err=True)
-    if outcome.problem is not None:
-        click.echo(_problem_in_words(outcome.problem) if sys.stderr.isatty() else _problem_json(outcome), err=True)
-        return exit_code_of(type(outcome.problem))
-    if outcome.value is not None:
-        tell_json(outcome.value)
-    return 0
+    terminals = Terminals(sys.stdout.isatty(), sys.stderr.isatty())
+    said = in_words(outcome, terminals, verbose=verbose)
+    if said.stderr:
+        click.echo(said.stderr if terminals.stderr else said.stderr.encode(), err=True, nl=False)
+    if said.stdout:
+        click.echo(said.stdout if terminals.stdout else said.stdout.encode(), nl=False)
+    return said.exit_code
+
+
+def in_words(outcome: Outcome, terminals: Terminals, *, verbose: bool) -> Said:
+    """What `tell` prints, for whoever reads it."""
+    headers = "".join(f"{name}: {value}\n" for name, value in _headers(outcome)) if verbose else ""
+    problem = outcome.problem
+    if problem is not None:
+        told = _problem_in_words(problem) if terminals.stderr else _problem_json(outcome).decode()
+        return Said(stderr=f"{headers}{told}\n", exit_code=exit_code_of(type(problem)))
+    value = "" if outcome.value is None else f"{_json(outcome.value, for_people=terminals.stdout)}\n"
+    return Said(stdout=value, stderr=headers)
 
 
 def tell_json(value: Any) -> None:
     """Print JSON: laid out for a person, on one line for a program."""
+    for_people = sys.stdout.isatty()
+    told = _json(value, for_people=for_people)
+    click.echo(told if for_people else told.encode())
+
+
+def _json(value: Any, *, for_people: bool) -> str:
     encoded = msgspec.json.encode(value)
-    click.echo(printable(msgspec.json.format(encoded).decode()) if sys.stdout.isatty() else encoded)
+    return printable(msgspec.json.format(encoded).decode()) if for_people else encoded.decode()
 
 
 def _headers(outcome: Outcome) -> list[tuple[str, str]]:

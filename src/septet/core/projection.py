@@ -167,7 +167,10 @@ class Projector:
     ) -> None:
         relation = entry.relation
         keys = [getattr(each, relation.by) for each in objects]
-        distinct = [key for key in dict.fromkeys(keys) if key is not None and key is not UNSET]
+        by_key: dict[Any, Any] = dict.fromkeys(keys, [] if relation.many else None)
+        by_key.pop(None, None)
+        by_key.pop(UNSET, None)
+        distinct = list(by_key)
         try:
             found = await self._follow(entry, distinct) if distinct else {}
         except Unavailable:
@@ -182,7 +185,8 @@ class Projector:
                 each[entry.key] = [] if relation.many and key not in asked else None
             return
         many = relation.many
-        values = [found.get(key, [] if many else None) for key in distinct]
+        by_key |= found  # between dicts, no key is hashed again
+        values = list(by_key.values()) if len(by_key) == len(distinct) else [by_key[key] for key in distinct]
         if entry.wanted is not None:
             shared = _shared(places, entry.key, keys, distinct)
             values = await self._show(entry.wanted, values, many, shared, _together(times, keys, distinct))

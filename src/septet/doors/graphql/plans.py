@@ -20,12 +20,14 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.language import Visitor, visit
 
 from septet.doors.faults import DEEPEST, is_deeper
+from septet.doors.graphql.binding import are_small
 from septet.doors.graphql.plan import Compiler, Plan, conditions_of
 
 MOST_DOCUMENTS = 1000
 MOST_TOKENS = 50_000  # of the documents that are kept: few of the largest, with their plans, are much memory
 _MOST_VARIANTS = 16
 _MOST_FAULTS = 50
+_MOST_REMEMBERED = 10  # variables of one request
 _NO_VARIABLES = VariableValues({}, {})
 
 
@@ -56,6 +58,7 @@ class DocumentPlans:
         }
         self._conditions = conditions_of([*self._operations.values(), *self.fragments.values()])
         self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._coerced: dict[tuple[Any, ...], VariableValues] = {}
         self._fault = _fault_of_numbers(document)
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
@@ -75,11 +78,22 @@ class DocumentPlans:
             raise RequestRefused(self._fault)
         if not node.variable_definitions:
             return _NO_VARIABLES
+        if len(given) > _MOST_REMEMBERED or not are_small(given.values()):
+            return self._coerce(node, given)
+        key = (id(node), *given.items(), *map(type, given.values()))  # for True, 1 and 1.0 are equal
+        coerced = self._coerced.get(key)
+        if coerced is None:
+            coerced = self._coerce(node, given)
+            if len(self._coerced) >= _MOST_VARIANTS:
+                self._coerced.clear()
+            self._coerced[key] = coerced
+        return coerced
+
+    def _coerce(self, node: OperationDefinitionNode, given: Mapping[str, Any]) -> VariableValues:
         if is_deeper(given):
             raise RequestRefused(GraphQLError(f"The variables are nested more than {DEEPEST} deep."))
-        found = get_variable_values(
-            self._schema, node.variable_definitions, dict(given), _MOST_FAULTS, hide_suggestions=True
-        )
+        definitions = node.variable_definitions or ()
+        found = get_variable_values(self._schema, definitions, dict(given), _MOST_FAULTS, hide_suggestions=True)
         if isinstance(found, list):
             raise RequestRefused(*found)
         return found

@@ -23,9 +23,14 @@ class GraphQLRequest(Struct, rename="camel"):
     extensions: dict[str, Any] | None = None
 
 
+_decode = msgspec.json.Decoder(GraphQLRequest).decode
+
+
 def read_body(body: bytes) -> GraphQLRequest | list[GraphQLRequest]:
     """Raises Malformed for what is no request, or is nested too deep."""
     try:
+        if body[:1] == b"{" and body.count(b"{") + body.count(b"[") <= DEEPEST:
+            return _decode(body)
         raw = msgspec.json.decode(body)
         if is_deeper(raw):
             raise Malformed(f"The body is nested more than {DEEPEST} deep.")
