@@ -24,7 +24,7 @@ from septet.core.context import Context
 from septet.doors.graphql.execution import execute
 from support import graph_system, sample_system
 from support.app import running_septet
-from support.calls import Caller, person
+from support.calls import EVERYTHING, Caller, person
 from support.databases import new_postgresql_database, new_sqlite_database
 from support.graph_system import GRAPH
 from support.graphql_documents import Request, requests, written
@@ -35,7 +35,7 @@ from support.sample_system import NOTES, Color, Note
 DOCUMENTS = int(os.environ.get("SEPTET_TEST_DOCUMENTS", "300"))
 _MANY = 1000
 _WORDS = ("@skip", "@include", "fragment", "... on", "$v", "after:", "before:")
-_ADA = person(1)
+_ADA = person(1, EVERYTHING | {"server:read"})  # so that no root is refused before its arguments are read
 _NOTES = [
     {"id": UUID(int=100 + number), "owner_id": UUID(int=2 if number > 8 else 1), "title": f"Note {number}"}
     | {"color": list(Color)[number % 2], "stars": number, "pinned": number % 5 == 0}
