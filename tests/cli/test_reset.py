@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from septet.cli.main import cli
 from septet.core.keys import Keyring
+from septet.engines.database.revisions import MOVE_STATE
+from septet.engines.database.sqlite import moved_mark
 from septet.testing.databases import new_postgresql_database, opened
 from support import things
 from support.backups import Septet, fill, rows
@@ -97,6 +99,24 @@ def test_on_postgresql_it_wants_the_name_of_the_database(
         left = execute(url, "select relname::text from pg_class where relkind = 'r' and relname !~ '^(pg_|sql_)'")
         assert execute(url, "select 1 from pg_namespace where nspname ~ '^before_restore_'") == []
         assert left == [("not_ours",)]
+
+
+def test_a_database_that_was_moved_begins_anew(septet: Septet) -> None:
+    moved_mark(septet.folder / "septet.db").write_text("db/septet")
+    septet.done("reset", "--yes")
+    assert names(septet.folder) == {"backups", "notes-of-mine.txt"}
+
+
+def test_a_target_of_a_move_that_was_given_up_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_server: PostgresServer
+) -> None:
+    with new_postgresql_database(postgres_server) as url:
+        septet = Septet(monkeypatch, url, tmp_path / "data")
+        septet.done("migrate", "up", "core")
+        execute(url, f"create table {MOVE_STATE} (source text)")
+        assert "is not finished" in septet.refused("migrate", "status")
+        septet.done("reset", "--yes", "--database", url.rpartition("?")[0].rpartition("/")[2])
+        septet.done("migrate", "up", "core")
 
 
 def test_a_database_is_named_only_on_postgresql(septet: Septet) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +17,7 @@ from septet.core.keys import Keyring
 from septet.core.mail import Message
 from septet.engines.database import presence, sqlite_path
 from septet.engines.database.backup_sqlite import put_in_place
+from septet.engines.database.sqlite import moved_mark
 from septet.engines.mail.mailbox import LocalMailbox
 from septet.settings import Settings
 from septet.testing.databases import new_postgresql_database, new_sqlite_database, opened
@@ -135,6 +138,43 @@ async def test_nobody_starts_while_a_file_is_replaced(tmp_path: Path, monkeypatc
     alone.close()
     async with opened(url) as database:
         assert await database.ready()
+
+
+def test_into_the_place_of_a_file_that_was_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    septet = Septet(monkeypatch, new_sqlite_database(tmp_path), tmp_path / "data")
+    septet.done("migrate", "up", "core")
+    septet.done("backup", tmp_path / "a.tar.gz")
+    moved_mark(tmp_path / "test.db").write_text("db/septet")
+    septet.done("restore", tmp_path / "a.tar.gz")
+    (aside,) = (file for file in tmp_path.glob("*.before-restore-*") if file.suffix != ".moved")
+    assert moved_mark(aside).read_text() == "db/septet"
+
+    async def ready() -> None:
+        async with opened(septet.url) as database:
+            assert await database.ready()
+
+    asyncio.run(ready())
+
+
+def test_a_file_system_without_second_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept aside is then a copy, that nobody else may read at any moment."""
+    septet = Septet(monkeypatch, new_sqlite_database(tmp_path), tmp_path / "data")
+    septet.done("migrate", "up", "core")
+    modes = []
+
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    def copy(source: Path, target: Path) -> None:
+        modes.append(target.stat().st_mode & 0o777)
+        target.write_bytes(source.read_bytes())
+
+    septet.done("backup", tmp_path / "a.tar.gz")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "link", refuse)
+        patched.setattr(shutil, "copyfile", copy)
+        septet.done("restore", tmp_path / "a.tar.gz")
+    assert modes == [0o600]
 
 
 def test_a_damaged_database_is_put_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

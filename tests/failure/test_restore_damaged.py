@@ -12,6 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from septet.core.runtime import utc_now
+from septet.engines.database import archive
+from septet.engines.database.manifest import Content, Manifest
 from septet.testing.databases import new_sqlite_database
 from support import things
 from support.backups import Septet, add, fill, forge, members, rows, write, writing
@@ -122,6 +125,58 @@ def test_a_link_or_device_in_the_place_of_a_file(septet: Septet, tmp_path: Path,
         link.type, link.linkname = kind, "/etc/passwd"
         opened.addfile(link, io.BytesIO())
     assert_refused(septet, tmp_path / "forged", "is not the file that its manifest tells of")
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK])
+def test_a_header_that_would_fill_the_memory(septet: Septet, tmp_path: Path, kind: bytes) -> None:
+    with writing(tmp_path / "forged") as opened:
+        add(opened, "x", bytes(2 << 20), type=kind)
+    assert_refused(septet, tmp_path / "forged", "it holds a header that no backup has")
+
+
+def test_headers_of_headers_without_end(septet: Septet, tmp_path: Path) -> None:
+    with writing(tmp_path / "forged") as opened:
+        for _ in range(3000):
+            add(opened, "x", b"name", type=tarfile.GNUTYPE_LONGNAME)
+    assert_refused(septet, tmp_path / "forged", "it is no backup, damaged or cut short")
+
+
+def test_a_sparse_file_whose_map_never_ends(septet: Septet, tmp_path: Path) -> None:
+    content = members(tmp_path / "good")
+    with writing(tmp_path / "forged") as opened:
+        add(opened, "manifest.json", content["manifest.json"])
+        sparse = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.size": "9"}
+        add(opened, database_in(content), b"9999\n", pax_headers=sparse)
+    assert_refused(septet, tmp_path / "forged", "it holds a header that no backup has")
+
+
+def test_names_and_files_of_any_length_come_back(tmp_path: Path) -> None:
+    name = f"mailbox/new/{'x' * 200}"
+    (tmp_path / "made" / "mailbox" / "new").mkdir(parents=True)
+    (tmp_path / "made" / name).write_bytes(b"Dear Ann")
+    kept = [archive.kept_file(name, tmp_path / "made" / name)]
+    content = Content("3", {}, [])
+    made = Manifest(format=1, septet="1", made_at=utc_now(), database="sqlite", content=content, key_ids=[], files=kept)
+    archive.write_archive(tmp_path / "a", made, tmp_path / "made")
+    (tmp_path / "out").mkdir()
+    assert archive.unpack(tmp_path / "a", tmp_path / "out").files == kept
+    assert (tmp_path / "out" / name).read_bytes() == b"Dear Ann"
+
+
+def test_what_strangers_put_where_anybody_writes_is_left_alone(tmp_path: Path) -> None:
+    shared, mine = tmp_path / "shared", tmp_path / "mine"
+    shared.mkdir()
+    mine.mkdir()
+    (shared / f"{archive.WORKPLACE}link").symlink_to(mine)
+    trap = shared / f"{archive.WORKPLACE}trap"
+    trap.mkdir()
+    (trap / ".lock").symlink_to(mine / "made")
+    left = shared / f"{archive.WORKPLACE}left"
+    left.mkdir()
+    with archive.workplace(shared) as folder:
+        assert folder.parent == shared
+    assert list(mine.iterdir()) == []
+    assert not left.exists()
 
 
 def _twice(said: Any) -> None:

@@ -80,10 +80,15 @@ async def _reset_postgresql(settings: Settings, database: str | None, *, backups
 
 
 def _beside(file: Path) -> Iterator[Path]:
-    """The database, its log, and what restoring kept or left. Locks stay: they are empty, and others may wait."""
-    from septet.engines.database.archive import WORKPLACE
+    """The database, its log, the mark of a move, and what restoring kept or left.
 
-    yield from (path for path in (file, Path(f"{file}-wal"), Path(f"{file}-shm")) if path.exists())
+    Locks stay: they are empty, and others may wait.
+    """
+    from septet.engines.database.archive import WORKPLACE
+    from septet.engines.database.sqlite import moved_mark
+
+    ours = (file, Path(f"{file}-wal"), Path(f"{file}-shm"), moved_mark(file))
+    yield from (path for path in ours if path.exists())
     yield from sorted(file.parent.glob(f"{file.name}.before-restore-*"))
     yield from sorted(file.parent.glob(f"{WORKPLACE}*"))
 

@@ -1,7 +1,7 @@
 """The one way to Valkey (or Redis): a pool of connections, short patience, and a moment's rest after a failure.
 
 What is kept there can be lost: rows are the truth. So whoever asks gets an answer or Unavailable within half a
-second, and goes on without.
+second, or a whole one where all connections are busy, and goes on without.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -142,6 +144,29 @@ async def test_memory_is_bounded_by_letting_the_channels_used_longest_ago_go() -
     for number in range(1000):
         broker.publish(f"room {number}", Raw(b"x" * 1000))
     assert (await broker.position("followed")).epoch != since.epoch
+
+
+class Moved(OrderedDict[str, Any]):
+    """Counts how often a channel was looked at."""
+
+    moves = 0
+
+    def move_to_end(self, key: str, last: bool = True) -> None:
+        self.moves += 1
+        super().move_to_end(key, last)
+
+
+async def test_quiet_channels_that_are_followed_do_not_slow_every_publication_down() -> None:
+    ticks = Ticks()
+    broker = MemoryBroker(age=60, ticks=ticks)
+    broker._channels = channels = Moved()
+    for number in range(100):
+        await broker.subscribe(f"quiet {number}")
+    ticks.now += 61
+    before = channels.moves
+    for number in range(100):
+        broker.publish("room", data(number))
+    assert channels.moves - before <= 200  # each publication's own channel, and each quiet one once
 
 
 @given(steps=st.lists(st.sampled_from(["publish", "take", "return"]), max_size=60), history=st.integers(1, 5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -62,6 +63,23 @@ async def test_what_waited_is_sent_when_the_process_ends() -> None:
         await send(collector, trails=[ended_trail() for _ in range(20)])
     assert len(collector.roots()) == 20
     assert {span.ended - span.began for span in collector.roots()} == {5_000_000}
+
+
+@pytest.mark.parametrize("how", ["fails", "hangs"])
+async def test_measures_that_cannot_be_read_hold_up_neither_the_end_nor_the_traces(how: str) -> None:
+    async def broken() -> Sequence[Measure]:
+        if how == "hangs":
+            await asyncio.sleep(60)
+        raise RuntimeError("nobody counts")
+
+    gathered = Measures()
+    gathered.add(broken)
+    with collecting() as collector:
+        otlp = Otlp(Settings(otlp_endpoint=collector.url), gathered, "sqlite")
+        otlp.export(ended_trail())
+        async with asyncio.timeout(10):
+            await otlp.close()
+    assert len(collector.roots()) == 1
 
 
 async def test_who_sends(monkeypatch: pytest.MonkeyPatch) -> None:

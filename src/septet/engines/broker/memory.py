@@ -105,7 +105,8 @@ class MemoryBroker:
                 return
             while channel.history:
                 self._drop_first(channel)
-            if channel.subscribers:  # it goes on, and is looked at again when its turn comes
+            if channel.subscribers:  # it goes on, and is looked at again when it has been quiet for as long
+                channel.touched = oldest + self._longest_age
                 self._channels.move_to_end(name)
             else:
                 del self._channels[name]

@@ -15,30 +15,37 @@ import hashlib
 import io
 import os
 import shutil
+import stat
 import tarfile
 import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from septet.engines.database.manifest import ArchiveError, KeptFile, Manifest, encode_manifest, read_manifest
 
 MANIFEST = "manifest.json"
 WORKPLACE = ".septet-work-"  # how folders begin in which archives are made and unpacked
 _LONGEST_MANIFEST = 16 << 20
+_LONGEST_NAME = 1024  # of a member, and what tarfile adds to it
 _CHUNK = 1 << 20
-_DAMAGED = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile)
+_DAMAGED = (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, RecursionError)  # the last: headers of headers
+# Of these tarfile reads as much as they say into memory, or goes on for ever, before it gives the member they are of.
+_EXTENSIONS = {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
+_EXTENSIONS |= {tarfile.GNUTYPE_LONGLINK, tarfile.GNUTYPE_SPARSE}
 
 
 @contextlib.contextmanager
 def workplace(parent: Path) -> Iterator[Path]:
     """A private folder in `parent`, removed in the end. One that a killed process left behind is removed first.
 
-    A lock tells those that are in use from those that were left.
+    A lock tells those that are in use from those that were left. `parent` may be where anybody writes, as /tmp is, so
+    what is not a folder of our own is left alone.
     """
     for found in parent.glob(f"{WORKPLACE}*"):
-        _remove_unless_in_use(found)
+        if _is_ours(found):
+            _remove_unless_in_use(found)
     try:
         folder = Path(tempfile.mkdtemp(dir=parent, prefix=WORKPLACE))
     except OSError as error:
@@ -108,6 +115,14 @@ def to_disk(path: Path) -> None:
         os.close(handle)
 
 
+def _is_ours(folder: Path) -> bool:
+    try:
+        status = folder.lstat()
+    except OSError:  # it just went away
+        return False
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+
+
 def _remove_unless_in_use(folder: Path) -> None:
     with contextlib.suppress(OSError):  # it is somebody else's, or just went away
         lock = _lock_of(folder)
@@ -119,11 +134,11 @@ def _remove_unless_in_use(folder: Path) -> None:
 
 
 def _lock_of(folder: Path) -> int:
-    return os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    return os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
 
 
 def _write(file: IO[bytes], manifest: Manifest, folder: Path) -> None:
-    with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(fileobj=file, mode="w:gz", format=tarfile.GNU_FORMAT) as archive:
         text = encode_manifest(manifest)
         read_manifest(text)  # who writes what nobody could read learns it now
         archive.addfile(_member(MANIFEST, len(text), manifest), io.BytesIO(text))
@@ -152,10 +167,22 @@ def _move_unless_there(partial: Path, target: Path) -> None:
         partial.rename(target)
 
 
+class _Header(tarfile.TarInfo):
+    """A header of an archive that may be forged: of what comes before a member itself, only a long name is read."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        too_long = header.type == tarfile.GNUTYPE_LONGNAME and header.size > _LONGEST_NAME
+        if too_long or header.size < 0 or header.type in _EXTENSIONS:
+            raise ArchiveError("it is forged: it holds a header that no backup has")
+        return header
+
+
 @contextlib.contextmanager
 def _members(archive: Path) -> Iterator[tarfile.TarFile]:
     """One after another, without going back: nothing is read twice, and nothing is trusted to be where it should."""
-    with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|gz") as members:
+    with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|gz", tarinfo=_Header) as members:
         yield members
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 
 from septet.core.system import System
-from septet.engines.database.digest import Shape, digest_postgresql
+from septet.engines.database.digest import Shape, digest_postgresql, quoted
 from septet.engines.database.manifest import (
     ArchiveError,
     Content,
@@ -26,7 +26,7 @@ from septet.engines.database.manifest import (
 )
 from septet.engines.database.migrate_postgresql import PostgresqlStore
 from septet.engines.database.postgresql_programs import Programs
-from septet.engines.database.revisions import version_table
+from septet.engines.database.revisions import MOVE_STATE, version_table
 
 ASIDE = "before_restore_"  # how the schemas of former tables begin; they are in no dump
 _TABLES = """
@@ -117,9 +117,9 @@ async def empty(url: str) -> None:
 
 
 async def tables_of(connection: asyncpg.Connection, systems: Sequence[System]) -> list[str]:
-    """The tables that are there and that these systems declare, and those of their revisions."""
+    """The tables that are there and that these systems declare, those of their revisions, and that of a move."""
     ours = {str(name) for system in systems if system.tables for name in system.tables.tables}
-    ours |= {version_table(system.name) for system in systems}
+    ours |= {MOVE_STATE, *(version_table(system.name) for system in systems)}
     return [row[0] for row in await connection.fetch(_TABLES) if row[0] in ours]
 
 
@@ -132,9 +132,9 @@ async def drop(connection: asyncpg.Connection, tables: Sequence[str], schemas: S
     """Drop these tables, and these schemas with all that is in them; all or nothing."""
     async with connection.transaction():
         for name in tables:
-            await connection.execute(f"drop table {_quoted(name)} cascade")
+            await connection.execute(f"drop table {quoted(name)} cascade")
         for name in schemas:
-            await connection.execute(f"drop schema {_quoted(name)} cascade")
+            await connection.execute(f"drop schema {quoted(name)} cascade")
 
 
 async def shapes_in(connection: asyncpg.Connection, systems: Sequence[System]) -> list[Shape]:
@@ -172,8 +172,8 @@ async def _as_script(dumped: Path, content: Content, programs: Programs, major: 
 
 
 def _moving_aside(names: Sequence[str], schema: str, aside: str) -> str:
-    moves = [f"alter table {_quoted(schema)}.{_quoted(name)} set schema {_quoted(aside)};" for name in names]
-    start = [f"set local lock_timeout = '{_LOCK_WAIT}s';", f"create schema {_quoted(aside)};"]
+    moves = [f"alter table {quoted(schema)}.{quoted(name)} set schema {quoted(aside)};" for name in names]
+    start = [f"set local lock_timeout = '{_LOCK_WAIT}s';", f"create schema {quoted(aside)};"]
     return "\n".join([*start, *moves, ""]) if moves else "select;\n"
 
 
@@ -186,11 +186,7 @@ async def _refuse_another_schema(connection: asyncpg.Connection, content: Conten
 async def _revisions(connection: asyncpg.Connection, shapes: Sequence[Shape]) -> dict[str, str]:
     found = {}
     for system, table in version_tables(shapes).items():
-        version = await connection.fetchval(f"select version_num from {_quoted(table)}")  # noqa: S608 - it is there
+        version = await connection.fetchval(f"select version_num from {quoted(table)}")  # noqa: S608 - it is there
         if version is not None:
             found[system] = version
     return found
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -29,6 +29,7 @@ from septet.engines.database.manifest import (
     version_tables,
 )
 from septet.engines.database.presence import Presence
+from septet.engines.database.sqlite import moved_mark
 from septet.engines.database.sqlite_connection import is_locked
 from septet.engines.database.turns import Turn
 
@@ -115,6 +116,8 @@ def put_in_place(copy: Path, file: Path, aside: Path) -> None:
             _second_name(file, aside)
             to_disk(file.parent)
         copy.rename(file)
+        if (mark := moved_mark(file)).exists():  # it tells of the former file, and would keep servers from this one
+            mark.rename(moved_mark(aside))
         to_disk(file.parent)
 
 
@@ -183,6 +186,6 @@ def _second_name(file: Path, other: Path) -> None:
     try:
         os.link(file, other)
     except OSError:
+        os.close(os.open(other, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # before rows are in it
         shutil.copyfile(file, other)
-        os.chmod(other, 0o600)
         to_disk(other)

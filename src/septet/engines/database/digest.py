@@ -134,12 +134,12 @@ async def digest_postgresql(connection: asyncpg.Connection, shape: Shape) -> Tab
 
 def select_rows(shape: Shape, dialect: str) -> str:
     """The statement that reads the table's rows, their columns as `Digest` takes them."""
-    names = [_quoted(name) for name in shape.names]
+    names = [quoted(name) for name in shape.names]
     if dialect == "postgresql":
         kinds = [shape.columns[name] for name in shape.names]
         names = [f"{name}::text" if kind is Kind.STORED else name for name, kind in zip(names, kinds, strict=True)]
     # Names are quoted, and come from our tables or from a manifest whose every name the database has been asked for.
-    return f"select {', '.join(names)} from {_quoted(shape.table)}"  # noqa: S608
+    return f"select {', '.join(names)} from {quoted(shape.table)}"  # noqa: S608
 
 
 def canonical_json(document: str | bytes) -> bytes:
@@ -157,7 +157,8 @@ def _refuse(constant: str) -> bytes:
     raise ValueError(f"{constant} is not JSON")
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """The name as it stands in a statement, on both databases."""
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -93,7 +93,7 @@ async def _opened_postgresql(url: str, settings: Settings) -> AsyncIterator[Ask]
                 yield lambda sql: _ask_postgresql(connection, sql)
         finally:
             await connection.close()
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Unavailable(f"The database cannot be asked for its plans: {error}.") from error
 
 

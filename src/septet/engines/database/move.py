@@ -3,7 +3,7 @@
     copy      rounds through all tables, each bringing over what changed since the last; the server reads and writes
     wait      until no process uses the file any more, and keep all out
     finish    a last round, then a digest of every table on both sides
-    mark      the file as moved, so that no server goes on with it by mistake
+    mark      the file as moved, so that no server goes on with it by mistake; then the target is let go
 
 A move that was cut off, by kill -9 too, is begun again with the same words and goes on where it was. The target holds
 the table `septet_move` until it is done; with that there, no server starts on it.
@@ -16,20 +16,24 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-import asyncpg
 import msgspec
 from msgspec import Struct
 
 from septet.core.system import System
+from septet.engines.database.archive import to_disk
+from septet.engines.database.backup_postgresql import connected
 from septet.engines.database.digest import TableDigest, declared_shape, digest_postgresql, digest_sqlite
 from septet.engines.database.migrations import migrate_up, status
 from septet.engines.database.move_tables import Copied, MovingTable
+from septet.engines.database.postgresql_programs import split_password
 from septet.engines.database.presence import Presence
 from septet.engines.database.revisions import MOVE_STATE, MigrationError
 from septet.engines.database.sqlite import moved_mark
 
 if TYPE_CHECKING:
+    import asyncpg
     from sqlalchemy import Table
 
 _ROUNDS = 6
@@ -64,12 +68,12 @@ async def move(path: Path, url: str, systems: Sequence[System], tell: Tell, *, p
     """Move the SQLite file at `path`, which is absolute, to the empty PostgreSQL database at `url`.
 
     `patience`: seconds to wait for the server to stop, once nearly everything is there. Raises MigrationError where
-    the target is not empty, the source is of another release, or somebody still uses it after that time.
+    the target is not empty, the source is of another release, or somebody still uses it after that time, ArchiveError
+    where PostgreSQL cannot be reached or fails.
     """
     tables = [table for system in systems if system.tables for table in system.tables.sorted_tables]
     await _check_source(path, systems)
-    target = await _connect(url)
-    try:
+    async with connected(url) as target:
         foreign_keys = await _begin(target, path, url, systems, tables)
         moving = [MovingTable(table) for table in tables]
         await _catch_up(path, target, moving, tell)
@@ -78,29 +82,19 @@ async def move(path: Path, url: str, systems: Sequence[System], tell: Tell, *, p
             await _wait_alone(presence, patience, tell)
             await _round(path, target, moving, tell)
             moved = await _verify(path, target, tables)
-            await _end(target, foreign_keys)
-            mark_moved(path, url)
+            await _end(target, foreign_keys, path, url)
         finally:
             presence.close()
         return moved
-    finally:
-        await target.close()
 
 
 async def _check_source(path: Path, systems: Sequence[System]) -> None:
-    for found in await status(f"sqlite:///{path}", systems):
+    for found in await status(f"sqlite:///{quote(str(path))}", systems):
         if found.missing or found.is_newer:
             raise MigrationError(
                 f"{path}: {found.system} is at {found.current}, this release has {found.head}. "
                 "Start `septet serve` or `septet migrate up` of this release once, then move"
             )
-
-
-async def _connect(url: str) -> asyncpg.Connection:
-    try:
-        return await asyncpg.connect(url, statement_cache_size=0)
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise MigrationError(f"PostgreSQL cannot be reached: {error}") from error
 
 
 async def _begin(
@@ -197,15 +191,22 @@ async def _verify(path: Path, target: asyncpg.Connection, tables: Sequence[Table
         source.close()
 
 
-async def _end(target: asyncpg.Connection, foreign_keys: Sequence[ForeignKey]) -> None:
-    """Put the foreign keys back, which checks every row, and let servers in."""
+async def _end(target: asyncpg.Connection, foreign_keys: Sequence[ForeignKey], path: Path, url: str) -> None:
+    """Put the foreign keys back, which checks every row, mark the file as moved, and let servers in.
+
+    Cut off between mark and commit, no server starts on either side, and the same command goes on.
+    """
     async with target.transaction():
         for each in foreign_keys:
             await target.execute(f'alter table {each.of} add constraint "{each.name}" {each.definition}')
         await target.execute(f"drop table {MOVE_STATE}")
+        mark_moved(path, url)
     await target.execute("analyze")
 
 
 def mark_moved(path: Path, url: str) -> None:
     """From now on no server opens the file at `path`; the mark names the target without its password."""
-    moved_mark(path).write_text(f"{url.rpartition('@')[2]}\n")
+    mark = moved_mark(path)
+    mark.write_text(f"{split_password(url)[0].rpartition('@')[2]}\n")
+    to_disk(mark)
+    to_disk(mark.parent)

@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from septet.engines.database.manifest import ArchiveError
 
@@ -82,7 +82,8 @@ def split_password(url: str) -> tuple[str, str]:
     options = parse_qsl(parts.query, keep_blank_values=True)
     password = unquote(password) or dict(options).get("password", "")
     query = urlencode([option for option in options if option[0] != "password"], quote_via=quote)
-    return urlunsplit(parts._replace(netloc=f"{name}{at}{host}", query=query)), password
+    # By hand: urlunsplit makes postgresql:/name of postgresql:///name, which libpq takes for the name of a database.
+    return f"{parts.scheme}://{name}{at}{host}{parts.path}{'?' if query else ''}{query}", password
 
 
 def _in_a_line(complaint: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Who uses a SQLite file: many at once, or one alone who puts another file in its place."""
+"""Who uses a SQLite file: many at once, or one alone who replaces, deletes or leaves it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from septet.core.errors import Unavailable
 
-PATIENCE = 5.0  # seconds that a start waits for a restore to end
+PATIENCE = 5.0  # seconds that a start waits for whoever is alone with the file
 _PAUSE = 0.05
 
 
@@ -30,7 +30,7 @@ class Presence:
         while not self._take(fcntl.LOCK_SH):
             if time.monotonic() > until:
                 self.close()
-                raise Unavailable(f"`septet restore` or `septet reset` is at work on {self._path}.")
+                raise Unavailable(f"`septet restore`, `reset` or `move` is at work on {self._path}.")
             await asyncio.sleep(_PAUSE)
 
     def enter_alone(self) -> bool:

@@ -25,7 +25,7 @@ from septet.engines.database.migrations import BASE, migrate_down, migrate_up, o
 from septet.engines.database.revisions import MigrationError, revision_files, version_table
 
 _COLUMN_TYPES = "septet.core.columns"
-_SINGLE_QUOTED = re.compile(r"""'([^'"\\\n]*)'""")
+_LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 @asynccontextmanager
@@ -155,7 +155,12 @@ def _bare(code: str) -> str:
     """Alembic's code without its remarks, which say that a person should look: the command says it."""
     lines = [line for line in code.splitlines() if not line.strip().startswith("#")]
     text = "\n".join(lines).replace(", schema=None)", ")").strip()
-    return _SINGLE_QUOTED.sub(r'"\1"', text)
+    return _LITERAL.sub(lambda literal: _double_quoted(literal[0]), text)
+
+
+def _double_quoted(literal: str) -> str:
+    """The same string in double quotes, unless what is in it would have to change with them."""
+    return literal if '"' in literal or "\\" in literal else f'"{literal[1:-1]}"'
 
 
 def _format(path: Path) -> None:

@@ -68,8 +68,10 @@ class SqliteDatabase:
     async def start(self) -> None:
         _refuse_moved(self.path)
         create_private(self.path)
-        self._presence = Presence(self.path)
-        await self._presence.enter()
+        presence = Presence(self.path)
+        await presence.enter()
+        self._presence = presence
+        _refuse_moved(self.path)  # once more: a move may have ended while we waited
         connection = Connection(self.path, self._timeout, writes=True)
         self._lane = WriteLane(self.path, connection, LaneTransaction(connection, self._plans))
         self._reader = SqliteTransaction(self._open_reader(), self._plans)
@@ -100,16 +102,16 @@ class SqliteDatabase:
 
     async def close(self) -> None:
         lane, self._lane, self._reader = self._lane, None, None
-        if lane is None:
-            return
-        await lane.drain()
-        for connection in self._readers:
-            connection.raw.close()
-        self._readers.clear()
-        self._idle.clear()
-        await lane.close()  # last, for whoever closes a file last moves its log into it
-        if self._presence is not None:
-            self._presence.close()
+        presence, self._presence = self._presence, None
+        if lane is not None:
+            await lane.drain()
+            for connection in self._readers:
+                connection.raw.close()
+            self._readers.clear()
+            self._idle.clear()
+            await lane.close()  # last, for whoever closes a file last moves its log into it
+        if presence is not None:
+            presence.close()
 
     async def _read_snapshot(self, work: Work[T]) -> T:
         if self._reader is None:

@@ -16,7 +16,6 @@ from typing import Final
 import structlog
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.util.types import AnyValue
@@ -51,9 +50,9 @@ class Otlp:
         self._spans = Spans(resource, database)
         self._points = Points(resource)
         # An empty mapping would make the exporter look for headers in the environment: that is meant.
-        self._span_exporter = OTLPSpanExporter(f"{endpoint}/v1/traces", headers=headers or None, timeout=_TIMEOUT)
+        spans = OTLPSpanExporter(f"{endpoint}/v1/traces", headers=headers or None, timeout=_TIMEOUT)
         self._metric_exporter = OTLPMetricExporter(f"{endpoint}/v1/metrics", headers=headers or None, timeout=_TIMEOUT)
-        self._batches = BatchSpanProcessor(self._span_exporter)
+        self._batches = BatchSpanProcessor(spans)
         self._sent = asyncio.Event()  # the last metrics, or there were none
         self._sent.set()
         self._repeating: asyncio.Task[None] | None = None
@@ -72,12 +71,13 @@ class Otlp:
             self._repeating.cancel()
             with suppress(asyncio.CancelledError):
                 await self._repeating
-        last = self._points.of(await self._measures.read())
-        traces, metrics = _in_thread(self._end_traces), _in_thread(lambda: self._metric_exporter.export(last))
+        traces = _in_thread(self._end_traces)
         try:
             async with asyncio.timeout(_PATIENCE):
+                await self._sent.wait()
+                await self._send_metrics()
+                await self._sent.wait()
                 await traces.wait()
-                await metrics.wait()
         except TimeoutError:
             log.warning("the last traces and metrics were not sent: the collector does not answer")
         self._metric_exporter.shutdown()  # what still waits between its tries gives up
@@ -88,15 +88,17 @@ class Otlp:
     async def _keep_sending(self) -> None:
         while True:
             await asyncio.sleep(self._interval)
-            try:
-                self._send(self._points.of(await self._measures.read()))
-            except Exception:
-                log.exception("metrics could not be read")
+            await self._send_metrics()
 
-    def _send(self, metrics: MetricsData) -> None:
+    async def _send_metrics(self) -> None:
         """In a thread; not at all while the last are still on their way."""
-        if self._sent.is_set():
+        if not self._sent.is_set():
+            return
+        try:
+            metrics = self._points.of(await self._measures.read())
             self._sent = _in_thread(lambda: self._metric_exporter.export(metrics))
+        except Exception:
+            log.exception("metrics could not be read")
 
 
 def _in_thread(work: Callable[[], object]) -> asyncio.Event:
