@@ -147,6 +147,13 @@ async def test_a_query_may_stand_in_the_address(tmp_path: Path) -> None:
         assert (head.status, head.raw) == (200, b"")
 
 
+async def test_an_empty_operation_name_is_none(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as septet:
+        body = {"query": "{ __typename }", "operationName": ""}
+        answer = await call(septet.asgi, "POST", "/graphql", json=body, token="ada")
+        assert answer.body == {"data": {"__typename": "Query"}}
+
+
 async def test_a_wrong_token_is_refused_as_over_rest(tmp_path: Path) -> None:
     async with open_door(tmp_path) as septet:
         for query in (TITLES, "{ __typename }", CREATE, "{ nope }"):

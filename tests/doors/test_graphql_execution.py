@@ -361,6 +361,8 @@ NO_VARIABLES = (
     ),
     ("null condition", "query A($n: Boolean = true) { listMoods @skip(if: $n) }", {"n": None}, "null"),
     ("too large", 'query A { echo(label: "x", ratio: 1e999) { ratio } }', {}, "too large"),
+    ("a long integer", f'query A {{ echo(label: "x", ratio: {"1" * 400}) {{ ratio }} }}', {}, "too large"),
+    ("endless digits", f'query A {{ echo(label: "x", ratio: {"1" * 5000}) {{ ratio }} }}', {}, "too large"),
 )
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from graphql import GraphQLSchema, build_schema, get_introspection_query
 
+from septet.core.limits import Limit
 from septet.doors.graphql import documents as documents_module
+from septet.doors.graphql import service as service_module
 from septet.doors.graphql.documents import Documents
+from septet.doors.graphql.plans import DocumentPlans
 from septet.doors.graphql.problems import Refused
 from septet.settings import Settings
 from support.asgi import call
@@ -108,7 +111,9 @@ def test_no_document_takes_long_to_check(source: str) -> None:
 
 def costs(schema: GraphQLSchema, query: str, **variables: object) -> tuple[int, int]:
     document = Documents(schema, Settings()).read(query, 2000)
-    extent = document.extent(document.operation(None), variables)
+    operation = document.operation(None)
+    values = DocumentPlans(schema, document.node).variables(operation, variables)
+    extent = document.extent(operation, values.coerced)
     return extent.roots, extent.cost
 
 
@@ -121,6 +126,7 @@ def costs(schema: GraphQLSchema, query: str, **variables: object) -> tuple[int, 
         ("a list as it usually is", "{ listNotes { nodes { id title } } }", {}, (1, 1 + 1 + 20 * 2)),
         ("by a variable", "query($n: Int) { listNotes(first: $n) { nodes { id } } }", {"n": 7}, (1, 1 + 1 + 7)),
         ("by its default", "query($n: Int = 5) { listNotes(first: $n) { nodes { id } } }", {}, (1, 1 + 1 + 5)),
+        ("a float", "query($n: Int) { listNotes(first: $n) { nodes { id } } }", {"n": 7.0}, (1, 1 + 1 + 7)),
         ("null", "query($n: Int) { listNotes(first: $n) { nodes { id } } }", {"n": None}, (1, 1 + 1 + 20)),
         ("less than none", "{ listNotes(first: -5) { nodes { id } } }", {}, (1, 1 + 1)),
         ("backwards", '{ listNotes(last: 4, before: "x") { nodes { id } } }', {}, (1, 1 + 1 + 4)),
@@ -154,6 +160,7 @@ async def test_what_costs_too_much_is_refused_with_its_cost(tmp_path: Path) -> N
         query = "query($n: Int) { listNotes(first: $n) { nodes { id title } } }"
         assert codes_of(await ask(septet.asgi, query, n=49)) == []
         assert_refused(await ask(septet.asgi, query, n=50), "document_too_large", "this may give 102")
+        assert_refused(await ask(septet.asgi, query, n=50.0), "document_too_large", "this may give 102")
         assert_refused(await ask(septet.asgi, query, n=2**70), "document_too_large", "values at once")
 
 
@@ -213,6 +220,15 @@ async def test_asking_about_the_schema_is_bounded(tmp_path: Path) -> None:
         deep = "{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }"
         assert_refused(await ask(septet.asgi, deep), "document_invalid", "introspection depth")
         assert codes_of(await ask(septet.asgi, "{ listNotes { nodes { a: __typename b: title } } }")) == []
+
+
+async def test_looking_at_the_schema_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "CHECKS", Limit(3, 60.0, "actor", "documents"))
+    async with open_door(tmp_path, limits=True) as septet:
+        look = "{ __schema { queryType { name } } }"
+        for _ in range(2):  # the first one is a new document too
+            assert codes_of(await ask(septet.asgi, look)) == []
+        assert (await ask(septet.asgi, look)).status == 429
 
 
 async def test_new_documents_are_limited_and_known_ones_are_not(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -29,7 +28,7 @@ from graphql import (
 )
 
 from septet.core.operation import Operation
-from septet.doors.graphql.limits import Extent, Measure, refuse_depth, refuse_tangle
+from septet.doors.graphql.limits import INTROSPECTION, Extent, Measure, refuse_depth, refuse_tangle
 from septet.doors.graphql.problems import Location, Refused, refused, too_large
 from septet.doors.graphql.sources import FromOperation, source_of
 from septet.settings import Settings
@@ -74,6 +73,10 @@ class Document:
             calls = self._calls[id(operation)] = tuple(called)
         return calls
 
+    def introspects(self, operation: OperationDefinitionNode) -> bool:
+        """Whether it asks about the schema itself."""
+        return any(field.name.value in INTROSPECTION for field in self._fields(operation, set()))
+
     def places_of(self, operation: OperationDefinitionNode, path: Sequence[str | int]) -> tuple[Location, ...]:
         """Where the document asks for what stands at `path` of the reply."""
         found: list[FieldNode] = []
@@ -108,7 +111,7 @@ class Document:
         return found
 
     def extent(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Extent:
-        """How much the operation asks for with these variables."""
+        """How much the operation asks for with these variables, which were coerced: a client may write 90 as 90.0."""
         numbers = [variables.get(name) for name in self._variables]
         key = (id(operation), *(number if isinstance(number, int) else None for number in numbers))
         extent = self._extents.get(key)
@@ -131,14 +134,14 @@ class Documents:
         if self._hide_schema:
             guards = [NoSchemaIntrospectionCustomRule]
         self._rules = [*specified_rules, *guards]
-        self._kept: OrderedDict[bytes, Document] = OrderedDict()
+        self._kept: OrderedDict[str, Document] = OrderedDict()
         self._kept_tokens = 0
 
     def known(self, source: str) -> Document | None:
         """The document of a text that was asked with before."""
-        document = self._kept.get(_key_of(source))
+        document = self._kept.get(source)
         if document is not None:
-            self._kept.move_to_end(_key_of(source))
+            self._kept.move_to_end(source)
         return document
 
     def read(self, source: str, most_tokens: int) -> Document:
@@ -161,11 +164,11 @@ class Documents:
             refusal.tokens = node.token_count
             raise
         document = Document(self._schema, node)
-        self._keep(_key_of(source), document)
+        self._keep(source, document)
         return document
 
-    def _keep(self, key: bytes, document: Document) -> None:
-        self._kept[key] = document
+    def _keep(self, source: str, document: Document) -> None:
+        self._kept[source] = document
         self._kept_tokens += document.tokens
         while self._kept_tokens > MOST_KEPT_TOKENS:
             self._kept_tokens -= self._kept.popitem(last=False)[1].tokens
@@ -183,10 +186,6 @@ class PlainIntrospectionRule(ValidationRule):
 
 def _key_in_reply(field: FieldNode) -> str:
     return field.alias.value if field.alias else field.name.value
-
-
-def _key_of(source: str) -> bytes:
-    return hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=20).digest()
 
 
 def _variables_in(node: DocumentNode) -> list[str]:

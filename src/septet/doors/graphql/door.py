@@ -24,7 +24,7 @@ from septet.doors.graphql.negotiation import GRAPHQL_JSON, check_media_type, rep
 from septet.doors.graphql.problems import Refused, entry_of
 from septet.doors.graphql.requests import GraphQLRequest, read_body, read_query
 from septet.doors.limits import limit_headers
-from septet.doors.message import JSON, Handler, Reply, Request, Route
+from septet.doors.message import JSON, REPLAYED, Handler, Reply, Request, Route
 from septet.doors.problems import MethodNotAllowed
 from septet.doors.rest import failed
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from septet.doors.graphql.service import Answer, Prepared, Service
 
 _encode = msgspec.json.Encoder().encode
-_REPLAYED = (b"idempotent-replayed", b"true")
 _BY_ACCEPT = (b"vary", b"accept")
 
 
@@ -68,7 +67,7 @@ class GraphQLDoor:
             reply = failed(MethodNotAllowed("A mutation is sent by POST."), request, "graphql")
             reply.headers.append((b"allow", b"POST"))
             return reply
-        return _reply(request, await call.run(asked, prepared, None), [prepared])
+        return _reply(request, await call.run(prepared, None), [prepared])
 
     async def post(self, request: Request) -> Reply:
         """A query or mutation, or a batch of them."""
@@ -93,10 +92,10 @@ class GraphQLDoor:
         key = request.idempotency_key
         key_text = key.decode("latin-1") if key is not None else None
         if isinstance(asked, GraphQLRequest):
-            return _reply(request, await call.run(asked, prepared[0], key_text), prepared)
+            return _reply(request, await call.run(prepared[0], key_text), prepared)
         answers = []
-        for index, (one, ready) in enumerate(zip(batch, prepared, strict=True)):
-            answers.append(await call.run_in_batch(one, ready, None if key is None else f"{key_text}#{index}"))
+        for index, ready in enumerate(prepared):
+            answers.append(await call.run_in_batch(ready, None if key is None else f"{key_text}#{index}"))
         return _reply(request, answers, prepared)
 
     def _bounded(self, asked: GraphQLRequest | list[GraphQLRequest]) -> GraphQLRequest | list[GraphQLRequest]:
@@ -136,16 +135,16 @@ class _Call:
         budget, ctx = self._service.budget(), self.context()
         return [self._service.prepare(each, budget, ctx) for each in batch]
 
-    async def run(self, asked: GraphQLRequest, prepared: Prepared | Refused, key: str | None) -> Answer:
+    async def run(self, prepared: Prepared | Refused, key: str | None) -> Answer:
         """Raises Unavailable, and what is nobody's problem but a bug: then nothing can be said of the rest either."""
         if isinstance(prepared, Refused):
             return self._service.refusal(prepared, self._request.request_id)
-        return await self._service.run(prepared, asked.operation_name, self.context, key)
+        return await self._service.run(prepared, self._request.request_id, self.context, key)
 
-    async def run_in_batch(self, asked: GraphQLRequest, prepared: Prepared | Refused, key: str | None) -> Answer:
+    async def run_in_batch(self, prepared: Prepared | Refused, key: str | None) -> Answer:
         """The same, with every failure in its place: what was done before it is done."""
         try:
-            return await self.run(asked, prepared, key)
+            return await self.run(prepared, key)
         except Problem as problem:
             return self._service.failure(problem, self._request.request_id)
         except Exception as error:
@@ -176,7 +175,7 @@ def _reply(request: Request, answered: Answer | list[Answer], prepared: Sequence
             status = 400
     headers = limit_headers(tightest(standing for answer in answers for standing in answer.standings))
     if all(answer.replayed for answer in answers):
-        headers.append(_REPLAYED)
+        headers.append(REPLAYED)
     secret = any(not isinstance(each, Refused) and each.secret for each in prepared)
     return Reply(status, shown, content_type, headers=headers, compressible=not secret)
 

@@ -53,11 +53,13 @@ async def execute(
     *,
     operation_name: str | None = None,
     variables: Mapping[str, Any] | None = None,
+    values: VariableValues | None = None,
     contexts: Callable[[], Context],
     idempotency_key: str | None = None,
 ) -> Executed:
     """Execute an operation of a document that was validated against `schema_of(runtime)`.
 
+    values: the variables, if they were coerced already.
     contexts: makes the context of a call; asked once for a query, and for each field of a mutation.
     idempotency_key: each field of a mutation has it with its own alias behind it, as `key:alias`.
 
@@ -69,7 +71,7 @@ async def execute(
     plans = plans_of(runtime).of(document)
     node = plans.operation(operation_name)
     given = variables or {}
-    values = plans.variables(node, given)
+    values = values or plans.variables(node, given)
     plan = plans.plan(node, values)
     run = _Run(runtime, pipeline, plan, values, contexts)
     run.introspect(plans, node, given)

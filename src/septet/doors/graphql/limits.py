@@ -43,7 +43,7 @@ MOST_DIRECTIVES = 50
 UNKNOWN_SIZE = 10  # of a list that does not say how long it is
 _LARGEST = 2**31
 _SIZES = ("first", "last", "limit")
-_INTROSPECTION = frozenset({"__schema", "__type"})
+INTROSPECTION = frozenset({"__schema", "__type"})
 
 
 def refuse_tangle(document: DocumentNode) -> None:
@@ -96,7 +96,7 @@ def refuse_depth(document: DocumentNode, most: int) -> None:
             raise too_large(f"At most {most} levels of fields.")
         for each in selections.selections:
             if isinstance(each, FieldNode):
-                if each.selection_set is not None and each.name.value not in _INTROSPECTION:
+                if each.selection_set is not None and each.name.value not in INTROSPECTION:
                     waiting.append((each.selection_set, depth + 1))
             elif isinstance(each, InlineFragmentNode):
                 waiting.append((each.selection_set, depth))
@@ -127,13 +127,8 @@ class Measure:
         self._root_counts: dict[str, int] = {}
 
     def of(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Extent:
-        """The extent of an operation when it is called with `variables`."""
-        defaults = {
-            each.variable.name.value: int(each.default_value.value)
-            for each in operation.variable_definitions or ()
-            if isinstance(each.default_value, IntValueNode)
-        }
-        self._variables = {**defaults, **variables}
+        """The extent of an operation when it is called with `variables`, coerced and with their defaults."""
+        self._variables = variables
         self._costs.clear()
         root = self._schema.get_root_type(operation.operation)
         return Extent(self._roots(operation.selection_set), self._within(operation.selection_set, root, None))
@@ -176,7 +171,7 @@ class Measure:
         return self._costs[key]
 
     def _of_field(self, node: FieldNode, owner: Any, size: int | None) -> int:
-        if node.selection_set is None or node.name.value in _INTROSPECTION:
+        if node.selection_set is None or node.name.value in INTROSPECTION:
             return 1
         field: GraphQLField = owner.fields[node.name.value]
         own = self._size_of(node, field)

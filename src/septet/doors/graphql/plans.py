@@ -13,6 +13,7 @@ from graphql import (
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
+    IntValueNode,
     OperationDefinitionNode,
     OperationType,
 )
@@ -78,7 +79,8 @@ class DocumentPlans:
             raise RequestRefused(self._fault)
         if not node.variable_definitions:
             return _NO_VARIABLES
-        if not are_small(given.values()) or len(written := repr(given)) > _LONGEST_REMEMBERED:
+        may_hold_secrets = node.operation is OperationType.MUTATION
+        if may_hold_secrets or not are_small(given.values()) or len(written := repr(given)) > _LONGEST_REMEMBERED:
             return self._coerce(node, given)
         key = (id(node), written)  # True, 1 and 1.0 are equal, but are not written alike
         coerced = self._coerced.get(key)
@@ -141,9 +143,11 @@ class _Numbers(Visitor):
         super().__init__()
         self.fault: GraphQLError | None = None
 
-    def enter_float_value(self, node: FloatValueNode, *_: Any) -> None:
+    def enter_float_value(self, node: FloatValueNode | IntValueNode, *_: Any) -> None:
         if not math.isfinite(float(node.value)):
             self.fault = GraphQLError("A number is too large.", node)
+
+    enter_int_value = enter_float_value  # where a Float is wanted, an integer may stand
 
 
 def _fault_of_numbers(document: DocumentNode) -> GraphQLError | None:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from septet.core.errors import Malformed
-from septet.doors.faults import DEEPEST, fault_of, is_deeper
+from septet.doors.faults import DEEPEST, fault_of, is_deeper, may_be_deep
 
 _MOST_PARAMETERS = 10
 
@@ -29,7 +29,7 @@ _decode = msgspec.json.Decoder(GraphQLRequest).decode
 def read_body(body: bytes) -> GraphQLRequest | list[GraphQLRequest]:
     """Raises Malformed for what is no request, or is nested too deep."""
     try:
-        if body[:1] == b"{" and body.count(b"{") + body.count(b"[") <= DEEPEST:
+        if body[:1] == b"{" and not may_be_deep(body):
             return _decode(body)
         raw = msgspec.json.decode(body)
         if is_deeper(raw):

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from graphql import OperationDefinitionNode, OperationType
+from graphql.execution.values import VariableValues
 from msgspec import Struct
 
 from septet.core.context import Context
@@ -18,7 +19,7 @@ from septet.core.pipeline import Pipeline
 from septet.core.projection import Failure
 from septet.core.runtime import Runtime
 from septet.doors.graphql.documents import Document, Documents
-from septet.doors.graphql.execution import RequestRefused, execute
+from septet.doors.graphql.execution import RequestRefused, execute, plans_of
 from septet.doors.graphql.limits import Extent
 from septet.doors.graphql.problems import ErrorEntry, Refused, entry_of, refused, too_large
 from septet.doors.graphql.requests import GraphQLRequest
@@ -27,7 +28,7 @@ from septet.doors.problems import status_of
 
 log = structlog.get_logger()
 
-CHECKS = Limit(600, 60.0, "actor", "documents")  # of documents that are not remembered, a thousand characters each
+CHECKS = Limit(600, 60.0, "actor", "documents")  # a thousand characters of a new document; a look at the schema
 _CHARACTERS_A_CHECK = 1000
 _SERVER_ERROR = 500
 
@@ -54,6 +55,7 @@ class Prepared(Struct, frozen=True):
     document: Document
     operation: OperationDefinitionNode
     variables: Mapping[str, Any]
+    values: VariableValues | None  # the variables, coerced; None if they do not fit, which `run` will say
     calls: tuple[Operation, ...]
 
     @property
@@ -116,23 +118,27 @@ class Service:
             document = self._documents.known(request.query) or self._read(request.query, budget, ctx)
             budget.spend_tokens(document.tokens)
             operation = document.operation(request.operation_name)
-            budget.spend(document.extent(operation, variables))
+            values = self._coerced(document, operation, variables)
+            budget.spend(document.extent(operation, variables if values is None else values.coerced))
         except Refused as refusal:
             return refusal
-        return Prepared(document, operation, variables, document.calls(operation))
+        if document.introspects(operation):
+            self._spend_checks(ctx, 1)
+        return Prepared(document, operation, variables, values, document.calls(operation))
 
     async def run(
-        self, prepared: Prepared, name: str | None, contexts: Callable[[], Context], idempotency_key: str | None
+        self, prepared: Prepared, request_id: str, contexts: Callable[[], Context], idempotency_key: str | None
     ) -> Answer:
         """Raises Unavailable if a query cannot be read, and what is nobody's problem but a bug."""
-        request_id = contexts().request_id
+        name = prepared.operation.name
         try:
             executed = await execute(
                 self._runtime,
                 self._pipeline,
                 prepared.document.node,
-                operation_name=name,
+                operation_name=name.value if name is not None else None,
                 variables=prepared.variables,
+                values=prepared.values,
                 contexts=contexts,
                 idempotency_key=idempotency_key,
             )
@@ -156,18 +162,26 @@ class Service:
             places = prepared.document.places_of(prepared.operation, failure.path)
             yield entry_of(failure.problem, request_id, failure.path, places)
 
+    def _coerced(
+        self, document: Document, operation: OperationDefinitionNode, variables: Mapping[str, Any]
+    ) -> VariableValues | None:
+        try:
+            return plans_of(self._runtime).of(document.node).variables(operation, variables)
+        except RequestRefused:
+            return None
+
     def _read(self, source: str, budget: Budget, ctx: Context) -> Document:
-        self._spend_checks(ctx, source)
+        self._spend_checks(ctx, -(-len(source) // _CHARACTERS_A_CHECK))
         try:
             return self._documents.read(source, budget.tokens)
         except Refused as refusal:
             budget.spend_tokens(min(refusal.tokens, budget.tokens))
             raise
 
-    def _spend_checks(self, ctx: Context, source: str) -> None:
+    def _spend_checks(self, ctx: Context, checks: int) -> None:
         if self._runtime.floor.limits:
             whose = ctx.actor.key if ctx.actor.account is not None else ctx.client.address
-            for _ in range(0, max(1, len(source)), _CHARACTERS_A_CHECK):
+            for _ in range(max(1, checks)):
                 ctx.spend(CHECKS, "graphql documents", whose, refusal="Too many new documents: use variables.")
 
 
