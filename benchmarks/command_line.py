@@ -15,7 +15,6 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,10 +24,20 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from benchmarks.common import ROOT, Server, Table, free_port, take_load_core, write_results
+from benchmarks.common import (
+    ROOT,
+    SEPTET,
+    Server,
+    Table,
+    free_port,
+    run_command,
+    take_load_core,
+    verdict,
+    write_results,
+)
+from septet.cli.local_calls import SOCKET
 
 AIM = 0.2  # seconds, for a call with a server running
-SOCKET = "septet.sock"  # in the data folder, once the server takes calls
 _TO_OPEN = 30.0  # seconds
 DJANGO = "benchmarks.rivals.django_site.settings"
 # Development tools bring rich, which structlog then imports; an installation has neither, so neither side gets it.
@@ -51,12 +60,10 @@ class Command(Struct, frozen=True):
 
     def run(self) -> Taken:
         before, start = _used(), time.perf_counter()
-        done = subprocess.run(
-            self.words, cwd=ROOT, env={**os.environ, **self.environment}, capture_output=True, text=True, check=True
-        )
+        printed = run_command(self.words, self.environment)
         taken = Taken(time.perf_counter() - start, _used() - before)
-        if self.prints not in done.stdout:
-            raise RuntimeError(f"{self.words}: {done.stdout}{done.stderr}")
+        if self.prints not in printed:
+            raise RuntimeError(f"{self.words}: {printed}")
         return taken
 
 
@@ -80,8 +87,7 @@ def _serving(data: Path) -> Iterator[None]:
     """`septet serve` on that data folder, once it takes calls of this machine."""
     port = free_port()
     environment = {"SEPTET_DATA_DIR": str(data), "SEPTET_PORT": str(port)}
-    septet = str(Path(sys.executable).with_name("septet"))
-    server = Server([septet, "serve"], port, log=data.with_suffix(".log"), environment=environment)
+    server = Server([SEPTET, "serve"], port, log=data.with_suffix(".log"), environment=environment)
     try:
         server.wait_until_ready("/health/ready")
         while not (data / SOCKET).exists():
@@ -109,31 +115,23 @@ def _commands(folder: Path) -> dict[str, Command]:
 
 def _septet(data: Path, path: Mapping[str, str]) -> Command:
     environment = {**path, "SEPTET_DATA_DIR": str(data)}
-    septet = str(Path(sys.executable).with_name("septet"))
-    _prepare([septet, "migrate", "up"], environment)
-    _prepare([septet, "create-admin", "ada@example.org", "--password-stdin"], environment, "a long enough password\n")
-    listed = _prepare([septet, "call", "list_accounts"], environment)
-    account = json.loads(listed)["items"][0]["id"]
-    return Command([septet, "call", "read_account", "--id", account], environment, "ada@example.org")
+    run_command([SEPTET, "migrate", "up"], environment)
+    create = [SEPTET, "create-admin", "ada@example.org", "--password-stdin"]
+    run_command(create, environment, "a long enough password\n")
+    account = json.loads(run_command([SEPTET, "call", "list_accounts"], environment))["items"][0]["id"]
+    return Command([SEPTET, "call", "read_account", "--id", account], environment, "ada@example.org")
 
 
 def _django(file: Path, path: Mapping[str, str]) -> Command:
     environment = {**path, "DJANGO_SETTINGS_MODULE": DJANGO, "ACCOUNTS_FILE": str(file)}
     admin = str(Path(sys.executable).with_name("django-admin"))
-    _prepare([admin, "migrate", "--verbosity", "0"], environment)
-    _prepare([admin, "createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.org"], environment)
+    run_command([admin, "migrate", "--verbosity", "0"], environment)
+    run_command([admin, "createsuperuser", "--noinput", "--username", "ada", "--email", "ada@example.org"], environment)
     return Command([admin, "read_account", "1"], environment, "ada@example.org")
 
 
 def _python(script: str, path: Mapping[str, str]) -> Command:
     return Command([sys.executable, "-c", script], path, "")
-
-
-def _prepare(words: list[str], environment: Mapping[str, str], typed: str = "") -> str:
-    done = subprocess.run(
-        words, cwd=ROOT, env={**os.environ, **environment}, input=typed, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return done.stdout
 
 
 def _used() -> float:
@@ -151,12 +149,11 @@ def _table(taken: Mapping[str, list[Taken]]) -> Table:
         middle = statistics.median(clock)
         figures = [f"{middle * 1000:.0f}", f"{min(clock) * 1000:.0f}", f"{processor * 1000:.0f}"]
         rows.append([name, *figures, f"{septet / middle:.2f}"])
-    verdict = "met" if septet < AIM else "**missed**"
     return Table(
         "One call, from exec to exit",
         ["", "ms, median", "ms, least", "ms of the processor", "with a server / this"],
         rows,
-        [f"Aimed for: less than {AIM * 1000:.0f} ms with a server running; {verdict}."],
+        [f"Aimed for: less than {AIM * 1000:.0f} ms with a server running; {verdict(septet < AIM)}."],
     )
 
 

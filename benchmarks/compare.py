@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from benchmarks import load
-from benchmarks.common import Sample, Server, Table, median_of
+from benchmarks.common import Sample, Server, Table, median_of, verdict
 from benchmarks.contestants import Contestant
 from benchmarks.load import CONNECTIONS, Requests
 
@@ -69,7 +69,7 @@ def ratios_table(title: str, figures: Figures, targets: Mapping[tuple[str, str],
             rows.append([f"{question}: Septet / {rival}", "invalid", "", "", ""])
             continue
         ratio, target = septet.rate / sample.rate, targets.get((question, rival))
-        verdict = "" if target is None else "met" if ratio >= target else "**short**"
+        reached = "" if target is None else verdict(ratio >= target)
         by_cpu = f"{sample.cpu / septet.cpu:.2f}"
-        rows.append([f"{question}: Septet / {rival}", f"{ratio:.2f}", by_cpu, f"{target or ''}", verdict])
+        rows.append([f"{question}: Septet / {rival}", f"{ratio:.2f}", by_cpu, f"{target or ''}", reached])
     return Table(title, ["", "by requests/s", "by CPU a request", "aim", ""], rows)

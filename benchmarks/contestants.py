@@ -6,9 +6,7 @@ Every one serves the same shape, a note of eight fields: create one, read one by
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from benchmarks.common import ROOT, Reply, Server, free_port
+from benchmarks.common import SEPTET, Reply, Server, free_port, run_command
 from benchmarks.load import Requests
 from benchmarks.notes_system.installed import installed_in
 
@@ -103,20 +101,20 @@ class Septet(Contestant):
     ready_path = "/health/ready"
     create_path = "/v1/notes/notes"
     list_path = "/v1/notes/notes?limit=20"
+    installs: ClassVar = ("notes", "benchmarks.notes_system.system:NOTES")  # a system's name, and its card
 
     def command(self, port: int) -> list[str]:
         self.environment |= {
-            "PYTHONPATH": installed_in(self.folder / "site"),
+            "PYTHONPATH": installed_in(self.folder / "site", *self.installs),
             "SEPTET_PORT": str(port),
             "SEPTET_DATA_DIR": str(self.folder / "data"),
             "SEPTET_DATABASE_URL": self.database_url,
             "SEPTET_LIMITS": "off",
             "SEPTET_IDENTITY_EMAIL_VERIFICATION": "off",
         }
-        septet = str(Path(sys.executable).with_name("septet"))
         if self.database_url:
-            _run([septet, "migrate", "up"], self.environment)
-        return [septet, "serve"]
+            run_command([SEPTET, "migrate", "up"], self.environment)
+        return [SEPTET, "serve"]
 
     def sign_in(self) -> None:
         """A new account the first time, a new session of it every other time: a token lives ten minutes."""
@@ -140,7 +138,7 @@ class PocketBase(Contestant):
     def command(self, port: int) -> list[str]:
         binary = str(Path(sys.executable).with_name("pocketbase"))
         data = f"--dir={self.folder / 'data'}"
-        _run([binary, "superuser", "upsert", *self._administrator.values(), data], {})
+        run_command([binary, "superuser", "upsert", *self._administrator.values(), data], {})
         return [binary, "serve", f"--http=127.0.0.1:{port}", data]
 
     def sign_in(self) -> None:
@@ -229,14 +227,6 @@ class Bare(Contestant):
 
     def sign_in(self) -> None:
         """Nobody is asked who they are."""
-
-
-def _run(command: list[str], environment: Mapping[str, str]) -> None:
-    """A command that must succeed. Raises RuntimeError with its output if it does not."""
-    environment = {**os.environ, **environment}
-    done = subprocess.run(command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
 
 ON_SQLITE: list[type[Contestant]] = [Septet, PocketBase, PocketBaseAsShipped, FastApi, Bare]

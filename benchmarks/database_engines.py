@@ -12,10 +12,8 @@ import itertools
 import sqlite3
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timezone
-from pathlib import Path
 from statistics import median
 from typing import Any
 from uuid import UUID
@@ -25,7 +23,6 @@ import uvloop
 from msgspec import Struct
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, bindparam, create_engine, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.schema import CreateTable
 
 from benchmarks import common
 from benchmarks.postgres import postgres
@@ -34,10 +31,10 @@ from septet.core.database import Database, Transaction, maybe, one
 from septet.core.database import run as run_query
 from septet.core.errors import Unavailable
 from septet.core.ids import new_id
-from septet.engines.database import open_database
 from septet.engines.database.compile import Plan
 from septet.engines.database.dialects import POSTGRESQL, SQLITE
-from septet.settings import Settings
+from septet.testing.databases import opened
+from septet.testing.sql import create_tables
 
 notes = Table(
     "note",
@@ -135,8 +132,8 @@ def side_by_side(first: dict[str, float], second: dict[str, float]) -> list[list
 
 
 async def measure(url: str, seconds: float) -> Figures:
-    await create_table(url)
-    async with opened(url) as database:
+    create_tables(url, notes.metadata)
+    async with opened(url, database_pool=16) as database:
         note = await database.write(create)
         reads = {"the bare driver, a tuple": await read_bare(url, note.id, seconds)}
         if database.dialect == "sqlite":
@@ -204,8 +201,8 @@ async def rate(database: Database, callers: int, seconds: float) -> float:
 
 
 async def measure_one_row(url: str, seconds: float) -> list[list[str]]:
-    await create_table(url)
-    async with opened(url) as database:
+    create_tables(url, notes.metadata)
+    async with opened(url, database_pool=16) as database:
         note = await database.write(create)
         names = {"each for itself": map(str, itertools.count()), "in turns": itertools.repeat("count_view")}
         return [[how, *await change_one_row(database, note.id, name, seconds)] for how, name in names.items()]
@@ -236,27 +233,6 @@ async def change_one_row(database: Database, id: UUID, names: Iterator[str], sec
     slow = sorted(taken)[int(len(taken) * 0.99)]
     done = len(taken) - given_up
     return [f"{done / seconds:,.0f}", f"{given_up / len(taken):.0%}", f"{tries / done:.1f}", f"{slow * 1e3:.0f}"]
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
-    database = open_database(url, Settings(database_pool=16))
-    await database.start()
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
-async def create_table(url: str) -> None:
-    if url.startswith("sqlite"):
-        connection = sqlite3.connect(Path(url.removeprefix("sqlite:///")))
-        connection.execute(str(CreateTable(notes).compile(dialect=SQLITE)))
-        connection.close()
-        return
-    raw = await asyncpg.connect(url)
-    await raw.execute(str(CreateTable(notes).compile(dialect=POSTGRESQL)))
-    await raw.close()
 
 
 if __name__ == "__main__":

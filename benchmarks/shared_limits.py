@@ -21,7 +21,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.common import Sample, Table, median_of, take_load_core, write_results
+from benchmarks.common import Sample, Table, median_of, take_load_core, verdict, write_results
 from benchmarks.compare import measure
 from benchmarks.contestants import Bare, Contestant, FastApi, Septet
 from benchmarks.valkey import valkey
@@ -119,7 +119,7 @@ def _table(pairs: Pairs, samples: Samples) -> Table:
         rate = statistics.median(shared.rate / own.rate for own, shared in zip(without, with_them, strict=True))
         cpu = statistics.median(own.cpu / shared.cpu for own, shared in zip(without, with_them, strict=True))
         rates = [f"{median_of(taken).rate:,.0f}" for taken in (without, with_them)]
-        aim = ["0.75", "met" if rate >= AIM else "**short**"] if label.startswith("Septet") else ["", ""]
+        aim = [f"{AIM}", verdict(rate >= AIM)] if label.startswith("Septet") else ["", ""]
         rows.append([label, *rates, f"{rate:.2f}", f"{cpu:.2f}", *aim])
     columns = ["", "without: requests/s", "shared: requests/s", "ratio", "by CPU a request", "aim", ""]
     notes = (

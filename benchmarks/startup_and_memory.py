@@ -18,7 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from benchmarks import load
-from benchmarks.common import Memory, Table, take_load_core, write_results
+from benchmarks.common import Memory, Table, take_load_core, verdict, write_results
 from benchmarks.contestants import Contestant, FastApi, PocketBase, Septet
 
 READY_AIM, IDLE_AIM, GROWTH_AIM = 1.0, 90.0, 3.0
@@ -104,23 +104,19 @@ def _tables(lives: dict[str, Life]) -> list[Table]:
     septet = lives[Septet.name]
     requests = f"{septet.requests:,} requests, {septet.errors} errors"
     aims: list[Sequence[str]] = [
-        ["ready, s", f"{septet.ready:.2f}", f"under {READY_AIM}", _verdict(septet.ready < READY_AIM)],
-        ["idle RSS, MB", f"{septet.idle.rss:.0f}", f"under {IDLE_AIM:.0f}", _verdict(septet.idle.rss < IDLE_AIM)],
+        ["ready, s", f"{septet.ready:.2f}", f"under {READY_AIM}", verdict(septet.ready < READY_AIM)],
+        ["idle RSS, MB", f"{septet.idle.rss:.0f}", f"under {IDLE_AIM:.0f}", verdict(septet.idle.rss < IDLE_AIM)],
         [
             f"growth over {requests}, MB",
             f"{septet.growth:+.1f}",
             f"under {GROWTH_AIM:.0f}",
-            _verdict(septet.growth < GROWTH_AIM and not septet.errors),
+            verdict(septet.growth < GROWTH_AIM and not septet.errors),
         ],
     ]
     return [
         Table("Start and memory", columns, rows),
         Table("Septet", ["", "measured", "aim", ""], aims),
     ]
-
-
-def _verdict(met: bool) -> str:
-    return "met" if met else "**short**"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from msgspec import Struct, convert
 
-from benchmarks.common import ROOT, SERVER_CORE, Table, take_load_core, write_results
+from benchmarks.common import ROOT, SERVER_CORE, Table, take_load_core, verdict, write_results
 from benchmarks.postgres import Postgres, postgres
 from benchmarks.task_sides.side import ALONE, CLIENTS, RUNNERS
 
@@ -99,18 +99,14 @@ def _figures(medians: dict[Contestant, Pace]) -> Table:
 def _ratios(medians: dict[Contestant, Pace]) -> Table:
     rivalry = medians[SEPTET].rate / medians[RIVAL].rate
     rows = [
-        ["PostgreSQL: Septet / procrastinate", f"{rivalry:.1f}", f"{RATIO:g}", _verdict(rivalry, RATIO)],
+        ["PostgreSQL: Septet / procrastinate", f"{rivalry:.1f}", f"{RATIO:g}", verdict(rivalry >= RATIO)],
         ["PostgreSQL: Septet / bare asyncpg", f"{medians[SEPTET].rate / medians[BARE].rate:.2f}", "", ""],
         ["SQLite: Septet / bare sqlite3", f"{medians[SEPTET_SQLITE].rate / medians[BARE_SQLITE].rate:.2f}", "", ""],
     ]
     for contestant in (SEPTET, SEPTET_SQLITE):
         rate = medians[contestant].rate
-        rows.append([f"{contestant.name}, tasks/s", f"{rate:,.0f}", f"{RATE:,}", _verdict(rate, RATE)])
+        rows.append([f"{contestant.name}, tasks/s", f"{rate:,.0f}", f"{RATE:,}", verdict(rate >= RATE)])
     return Table("Against the aims", ["", "", "aim", ""], rows)
-
-
-def _verdict(found: float, aim: float) -> str:
-    return "met" if found >= aim else "**short**"
 
 
 if __name__ == "__main__":

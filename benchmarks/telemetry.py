@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from benchmarks.common import Sample, Table, median_of, take_load_core, write_results
+from benchmarks.common import Sample, Table, median_of, take_load_core, verdict, write_results
 from benchmarks.compare import measure
 from benchmarks.contestants import Contestant, FastApi, Septet
 
@@ -89,8 +89,8 @@ def _table(samples: dict[str, list[Sample]]) -> Table:
         ratio = statistics.median(one.rate / other.rate for one, other in zip(*pair, strict=True))
         rates = [f"{median_of(taken).rate:,.0f}" for taken in pair]
         cost = f"{median_of(pair[0]).cpu - median_of(pair[1]).cpu:.1f}"
-        verdict = "" if aim is None else "met" if ratio >= aim else "**short**"
-        rows.append([watched, *rates, cost, f"{ratio:.3f}", str(aim or ""), verdict])
+        reached = "" if aim is None else verdict(ratio >= aim)
+        rows.append([watched, *rates, cost, f"{ratio:.3f}", str(aim or ""), reached])
     columns = ["", "with: reads/s", "without: reads/s", "µs a read more", "ratio", "at least", ""]
     return Table("Reads with telemetry over reads without", columns, rows)
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.common import Sample, Table, median_of, take_load_core, write_results
+from benchmarks.common import Sample, Table, median_of, take_load_core, verdict, write_results
 from benchmarks.compare import measure
 from benchmarks.contestants import Septet
 from benchmarks.load import Requests
@@ -78,7 +78,7 @@ def _table(samples: Samples) -> Table:
         ratio = statistics.median(second.cpu / first.cpu for first, second in zip(one, two, strict=True))
         rates = [f"{median_of(taken).rate:,.0f}" for taken in (one, two)]
         costs = [f"{median_of(taken).cpu:.0f}" for taken in (one, two)]
-        rows.append([label, *rates, *costs, f"{ratio:.2f}", "met" if ratio <= AIM else "**short**"])
+        rows.append([label, *rates, *costs, f"{ratio:.2f}", verdict(ratio <= AIM)])
     columns = ["", "1: requests/s", "2: requests/s", "1: µs/request", "2: µs/request", "ratio", f"at most {AIM}"]
     return Table("One worker and two", columns, rows)
 

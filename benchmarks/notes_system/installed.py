@@ -1,4 +1,4 @@
-"""Makes the notes, or another system, findable as an installed one: by the entry point of a distribution."""
+"""Makes the notes, or another of these systems, findable as an installed one: by the entry point of a distribution."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def installed_in(folder: Path, name: str = "notes", card: str = "benchmarks.notes_system.system:NOTES") -> str:
+def installed_in(folder: Path, name: str, card: str) -> str:
     """The PYTHONPATH with which `septet` finds a system; `folder` gets the metadata of its distribution."""
     metadata = folder / f"septet_benchmark_{name}-1.0.dist-info"
     metadata.mkdir(parents=True, exist_ok=True)

@@ -71,6 +71,8 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         runtime = await _open_runtime(stack, settings, system_settings, systems, migrate, clock)
+        if doors or work:
+            runtime.database.compile(runtime.registry.queries)
         await _open_telemetry(stack, runtime)
         if runtime.sharing is not None:
             await runtime.sharing.start()

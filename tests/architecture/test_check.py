@@ -125,6 +125,10 @@ async def test_an_unknown_scope_and_a_type_that_cannot_go_over_the_wire(
     assert "an integer needs bounds" in fault
 
 
+async def test_a_card_without_modules() -> None:
+    assert await faults_of(System(name="void", summary="Nothing.", modules=())) == ["the card of void names no modules"]
+
+
 async def test_a_page_of_another_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lists = """
         from septet.core.context import Context

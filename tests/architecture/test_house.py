@@ -95,7 +95,7 @@ def test_the_map_in_architecture_md_is_today_s() -> None:
 
 
 def draw() -> str:
-    """The floors and systems with their eager imports as arrows, and each system's card in words."""
+    """The floors and systems with their imports as arrows, and each system's card in words."""
     arrows = {
         (house.floor_of(found.importer), house.floor_of(found.imported))
         for found in house.imports()

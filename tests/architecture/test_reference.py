@@ -14,7 +14,7 @@ from septet.cli.main import cli
 from septet.core.events import Event
 from septet.core.floor import FLOOR
 from septet.core.registry import Registry
-from septet.doors.problems import OF_HTTP, status_of
+from septet.doors.problems import problems_by_code, status_of
 from septet.settings import Settings, describe
 from septet.systems import load_cards
 from support.drawn import assert_drawn
@@ -56,7 +56,7 @@ def _shown(value: Any) -> str:
 def test_errors_md() -> None:
     lines = ["# Problems", "", "Every error is `application/problem+json` (RFC 9457) with one of these codes.", ""]
     lines += ["| code | status | meaning |", "|---|---|---|"]
-    for code, problem in sorted({**REGISTRY.problems, **{of.code: of for of in OF_HTTP}}.items()):
+    for code, problem in sorted(problems_by_code(REGISTRY).items()):
         meaning = " ".join((inspect.getdoc(problem) or "").split())
         status = status_of(problem)
         lines.append(f"| `{code}` | {status} | {meaning} |")

@@ -158,6 +158,14 @@ def test_words() -> None:
     assert (words["Nouns"], words["SYSTEM"]) == ("Orders", "CLINIC")
 
 
+def test_others_on_this_machine_may_read_it_as_any_new_folder(tmp_path: Path) -> None:
+    """A server that runs as a user of its own must be able to."""
+    (tmp_path / "usual").mkdir()
+    lay_out("clinic", "visit", tmp_path / "clinic")
+    assert (tmp_path / "clinic").stat().st_mode == (tmp_path / "usual").stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["clinic", "usual"]
+
+
 def test_its_files_are_told_in_order(tmp_path: Path) -> None:
     files = lay_out("clinic", "visit", tmp_path / "clinic")
     assert files == sorted(files)

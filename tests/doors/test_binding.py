@@ -90,6 +90,7 @@ def test_what_is_left_out_has_its_default() -> None:
         ("an empty text", b"color=", "/color"),
         ("a scalar twice", b"loud=true&loud=true", "/loud"),
         ("an unknown parameter", b"colour=red", "/colour"),
+        ("an unknown parameter with a slash", b"a/b~c=red", "/a~1b~0c"),
         ("a parameter of the path", b"label=x", "/label"),
         ("the body", b"body=x", "/body"),
     ),

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from septet.core import projection
 from septet.core.floor import FLOOR
 from support.app import client_of, running_septet
 from support.databases import new_sqlite_database
@@ -138,6 +139,14 @@ async def test_a_change_is_shown_with_its_relations(tmp_path: Path) -> None:
         )
         refused = await client.post("/v1/shelf/books?expand=secrets", json={"title": "New"})
         assert refused.status_code == 403
+
+
+async def test_a_change_that_stands_is_never_told_as_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projection, "MOST_OBJECTS", 1)
+    async with shelf(tmp_path) as client:
+        made = await client.post("/v1/shelf/books?expand=author&fields=id", json={"title": "New"})
+        assert (made.status_code, made.json()["title"]) == (201, "New")
+        assert (await client.get("/v1/shelf/books/1?expand=author")).status_code == 422
 
 
 async def test_the_document_tells_of_relations(tmp_path: Path) -> None:

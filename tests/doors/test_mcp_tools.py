@@ -145,6 +145,12 @@ async def test_a_refusal_is_a_result_with_the_problem_that_rest_gives(
     assert all(pointer in text["text"] for pointer in pointers)
 
 
+async def test_the_place_of_an_argument_that_there_is_not_is_a_pointer(tmp_path: Path) -> None:
+    async with open_door(tmp_path) as septet:
+        refused = await Agent(septet).tool("echo", **{"label": "x", "a/b~c": 1})
+    assert [fault["pointer"] for fault in refused["structuredContent"]["errors"]] == ["/a~1b~0c"]
+
+
 async def test_what_is_not_there_and_what_may_not_be_seen_look_the_same(tmp_path: Path) -> None:
     async with open_door(tmp_path) as septet:
         note = await Agent(septet, "root").value("create_note", title="Mine")

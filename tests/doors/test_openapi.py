@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 from msgspec import UNSET, Struct, UnsetType
+from msgspec.structs import fields
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from septet.core.types import Input, Output, Page
+from septet.doors.mcp_schemas import REFUSAL
 from septet.doors.openapi import document
+from septet.doors.openapi_replies import PROBLEM
+from septet.doors.problems import ProblemBody
 from septet.doors.schemas import Use, schemas_of
 from support.asgi import call
 from support.doors import open_door
@@ -33,6 +37,12 @@ async def test_it_is_valid_and_complete(tmp_path: Path) -> None:
         }
         assert found == declared
         assert [tag["name"] for tag in served["tags"]] == ["core", "notes", "faulty"]
+
+
+def test_a_problem_is_described_with_all_that_it_says() -> None:
+    said = {field.encode_name for field in fields(ProblemBody)}
+    assert PROBLEM["properties"].keys() == said
+    assert REFUSAL["properties"].keys() == said
 
 
 async def test_it_is_served_with_a_tag_and_compressed(tmp_path: Path) -> None:

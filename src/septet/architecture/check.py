@@ -45,9 +45,8 @@ async def faults_of(system: System, *urls: str) -> list[str]:
 async def findings_of(system: System, urls: Sequence[str] = ()) -> list[Finding]:
     """What was found for each rule, with all installed systems beside this one."""
     systems = [FLOOR, *(card for card in load_cards(()) if card.name != system.name), system]
-    package = package_of(system)
     try:
-        registry = Registry(systems)
+        package, registry = package_of(system), Registry(systems)
     except TypeError as error:
         return [Finding(DECLARATIONS, [str(error)])]
     return [

@@ -15,8 +15,10 @@ _OPEN_TO_ALL = ("septet.core", "septet.settings")  # what a system may use of Se
 
 def package_of(system: System) -> str:
     """The package that a system lives in: the nearest that holds all of its modules."""
+    if not system.modules:
+        raise TypeError(f"the card of {system.name} names no modules")
     packages = {module.__name__.rpartition(".")[0] for module in system.modules}
-    nearest = min(packages, key=len, default="")
+    nearest = min(packages, key=len)
     if not nearest or not all(_is_in(package, nearest) for package in packages):
         raise TypeError(f"the modules of the system {system.name} are not in one package")
     return nearest

@@ -15,12 +15,15 @@ from septet.core.operation import Operation
 from septet.doors.faults import (
     DEEPEST,
     at_most,
+    escaped,
     fault_of,
     faults_of_arguments,
     faults_of_body,
     forbidden_text,
     invalid,
     is_deeper,
+    may_be_deep,
+    may_hold_nul,
 )
 from septet.doors.lexing import Lexer, lexer_of
 from septet.doors.message import Request
@@ -28,7 +31,6 @@ from septet.doors.problems import UnsupportedMediaType
 from septet.doors.routing import text_of
 
 _MEDIA_TYPE = re.compile(r'\s*([\w.+-]+/[\w.+-]+)\s*(?:;\s*charset\s*=\s*"?([\w-]+)"?\s*)?;?\s*\Z', re.IGNORECASE)
-_ENCODED_NUL = b"\\u0000"
 Decode = Callable[[bytes], Any]
 
 
@@ -100,7 +102,7 @@ class Binder:
             if lexer is None and key in self._beside:
                 continue
             if lexer is None:
-                faults.append(Fault(f"/{key[:64]}", "There is no such query parameter."))
+                faults.append(Fault(f"/{escaped(key)}", "There is no such query parameter."))
             elif lexer.many:
                 values.setdefault(name, []).append(_lexed(lexer, text))
             elif name in values:
@@ -139,9 +141,9 @@ class Binder:
 
     @staticmethod
     def _decode_body(decode: Decode, argument: Argument, body: bytes, values: dict[str, Any]) -> list[Fault]:
-        if body.count(b"{") + body.count(b"[") > DEEPEST and is_deeper(_raw(body)):
+        if may_be_deep(body) and is_deeper(_raw(body)):
             raise Malformed(f"The body is nested more than {DEEPEST} deep.")
-        holds_nul = _ENCODED_NUL in body
+        holds_nul = may_hold_nul(body)
         try:
             values["body"] = decode(body)
         except ValidationError as error:

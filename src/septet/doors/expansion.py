@@ -17,7 +17,7 @@ from msgspec import NODEFAULT, Struct
 from msgspec import inspect as shapes
 
 from septet.core.context import Context
-from septet.core.errors import Fault
+from septet.core.errors import Fault, Invalid
 from septet.core.operation import Operation
 from septet.core.projection import Choice, Constant, Entry, Leaf, Nested, Projector, Related, Selection, Wanted
 from septet.core.registry import Registry
@@ -103,16 +103,21 @@ class Asked:
     async def show(self, ctx: Context, value: Any) -> Any:
         """Make what is wanted of `value`, which stays as it is.
 
-        Raises what a relation raises; but after a change, which stands, what cannot be shown is null.
+        Raises what a relation raises, and Invalid for too many objects. But after a change, which stands, what cannot
+        be shown is null, and where there would be too many the value is shown as it is.
         """
         if self._question is None:
             self.shown = value
             return value
-        projector = Projector(ctx, failures=[] if self._expansions.changes else None)
-        if isinstance(value, list):
-            self.shown = await projector.project_list(self._question.wanted, value)
-        else:
-            self.shown = await projector.project(self._question.wanted, value)
+        changed = self._expansions.changes
+        projector = Projector(ctx, failures=[] if changed else None)
+        project = projector.project_list if isinstance(value, list) else projector.project
+        try:
+            self.shown = await project(self._question.wanted, value)
+        except Invalid:
+            if not changed:
+                raise
+            self.shown = value
         return value
 
 

@@ -24,6 +24,7 @@ DEEPEST = 64
 _MESSAGE = re.compile(r"(?P<detail>.*?)(?: - at `(?:key in )?\$(?P<place>.*)`)?\Z", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[([^\]]+)\]")
 _NAMED_FIELD = re.compile(r"field `([^`]+)`")
+_ENCODED_NUL = b"\\u0000"
 
 
 def invalid(faults: list[Fault]) -> Invalid:
@@ -42,7 +43,7 @@ def faults_of_arguments(values: Mapping[str, Any], arguments: Sequence[Argument]
     for argument in arguments:
         if argument.where == "body":
             continue
-        place = f"/{_escape(argument.key)}"
+        place = f"/{escaped(argument.key)}"
         if argument.name in values:
             found += _walk(values[argument.name], argument.type, place)
         elif argument.required:
@@ -81,7 +82,7 @@ def _walk_struct(raw: dict[Any, Any], kind: type[Struct], at: str) -> Iterator[F
     known = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     clean = True
     for name, field in known.items():
-        place = f"{at}/{_escape(name)}"
+        place = f"{at}/{escaped(name)}"
         found = _walk(raw[name], field.type, place) if name in raw else _missing(field, place)
         for fault in found:
             clean = False
@@ -89,7 +90,7 @@ def _walk_struct(raw: dict[Any, Any], kind: type[Struct], at: str) -> Iterator[F
     if kind.__struct_config__.forbid_unknown_fields:
         for name in raw.keys() - known.keys():
             clean = False
-            yield Fault(f"{at}/{_escape(name)}", "There is no such field.")
+            yield Fault(f"{at}/{escaped(name)}", "There is no such field.")
     if clean:
         yield from _whole(raw, kind, at)  # what the Struct checks of its fields together
 
@@ -128,15 +129,20 @@ def fault_of(error: ValidationError, at: str = "") -> Fault:
     match = _MESSAGE.match(str(error))
     detail = match["detail"] if match else str(error)
     steps = _STEP.findall(match["place"] or "") if match else []
-    place = at + "".join(f"/{_escape(name or index)}" for name, index in steps)
+    place = at + "".join(f"/{escaped(name or index)}" for name, index in steps)
     if named := _NAMED_FIELD.search(detail):
-        place += f"/{_escape(named[1])}"
+        place += f"/{escaped(named[1])}"
     return Fault(place, detail.replace("`", "") + ".")
 
 
-def _escape(name: str) -> str:
+def escaped(name: str) -> str:
     """A step of a JSON pointer (RFC 6901); cut, because it may be the caller's."""
     return name[:64].replace("~", "~0").replace("/", "~1")
+
+
+def may_hold_nul(encoded: bytes) -> bool:
+    """Whether a text in this JSON may hold a NUL. Never wrong with a no, and told without reading it."""
+    return _ENCODED_NUL in encoded
 
 
 def forbidden_text(value: Any) -> Iterator[Fault]:
@@ -151,8 +157,13 @@ def forbidden_text(value: Any) -> Iterator[Fault]:
             waiting += [(f"{place}/{index}", each) for index, each in enumerate(item)]
         elif isinstance(item, dict):
             for key, each in item.items():
-                below = f"{place}/{_escape(key)}"
+                below = f"{place}/{escaped(key)}"
                 waiting += [(below, key), (below, each)]
+
+
+def may_be_deep(encoded: bytes) -> bool:
+    """Whether this JSON may be nested deeper than is taken. Never wrong with a no, and told without reading it."""
+    return encoded.count(b"{") + encoded.count(b"[") > DEEPEST
 
 
 def is_deeper(value: Any, most: int = DEEPEST) -> bool:

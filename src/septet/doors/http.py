@@ -77,7 +77,7 @@ class Application:
             handler = OperationHandler(runtime, pipeline, operation, deadline, locates=declared.path in located)
             self._router.add(Endpoint(operation.name, declared.method, declared.path, handler))
         openapi, site = OpenApi(runtime), Site(runtime)
-        mcp = Mcp(runtime, pipeline, site, openapi)
+        mcp = Mcp(runtime, pipeline, deadline, site, openapi)
         graphql = GraphQLDoor(runtime, pipeline, deadline, site.graphql)
         ours = (*Health(self).routes(), *openapi.routes(), *site.routes(), *graphql.routes(), *mcp.routes())
         for route in (*ours, *routes):

@@ -18,7 +18,7 @@ from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
 from septet.doors.bearer import actor_of
 from septet.doors.body_deadline import BodyDeadline
-from septet.doors.faults import DEEPEST, is_deeper
+from septet.doors.faults import DEEPEST, is_deeper, may_be_deep, may_hold_nul
 from septet.doors.mcp_headers import Wire, check_envelope, read_wire
 from septet.doors.mcp_messages import (
     HANDSHAKE,
@@ -53,7 +53,6 @@ from septet.doors.origins import Origins
 from septet.doors.site import Site
 
 MOST_IN_A_BATCH = 20
-_ENCODED_NUL = b"\\u0000"
 _CAPABILITIES: dict[str, dict[str, Any]] = {"tools": {}, "resources": {}}
 _INSTRUCTIONS = (
     "Tools are this server's operations, with the caller's own rights; those that change things are offered to "
@@ -85,11 +84,13 @@ class Answer(Struct):
 
 
 class Mcp:
-    def __init__(self, runtime: Runtime, pipeline: Pipeline, site: Site, openapi: OpenApi) -> None:
+    def __init__(
+        self, runtime: Runtime, pipeline: Pipeline, deadline: BodyDeadline, site: Site, openapi: OpenApi
+    ) -> None:
         self._authentication = runtime.authentication
         self._origins = Origins(runtime.floor)
         self._most_body = runtime.floor.max_body
-        self._deadline = BodyDeadline(runtime.floor.body_timeout)
+        self._deadline = deadline
         self._tools = Tools(runtime, pipeline)
         self._resources = Resources(runtime, site, openapi)
 
@@ -106,7 +107,7 @@ class Mcp:
         request.trail.mark("authenticate")
         body = await request.body(self._most_body, self._deadline)
         request.trail.mark("body")
-        exchange = Exchange(request, wire, actor, _ENCODED_NUL in body)
+        exchange = Exchange(request, wire, actor, may_hold_nul(body))
         try:
             _refuse_depth(body)
             if body.lstrip()[:1] == b"[":
@@ -212,7 +213,7 @@ def _acknowledge(message: Message, wire: Wire) -> Answer:
 
 def _refuse_depth(body: bytes) -> None:
     """Raises RpcError for what lies deeper than any operation reads."""
-    if body.count(b"{") + body.count(b"[") <= DEEPEST:
+    if not may_be_deep(body):
         return
     try:
         deep = is_deeper(msgspec.json.decode(body))

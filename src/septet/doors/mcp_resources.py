@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -13,7 +12,7 @@ from septet.core.runtime import Runtime
 from septet.doors.mcp_messages import INVALID_PARAMS, NO_RESOURCE, Result, RpcError
 from septet.doors.message import Request
 from septet.doors.openapi import OpenApi, without_raises
-from septet.doors.problems import OF_HTTP, status_of
+from septet.doors.problems import problems_by_code, status_of
 from septet.doors.site import Site
 
 GUIDE = "septet://guide"
@@ -77,10 +76,7 @@ class Resources:
         self._runtime = runtime
         self._site = site
         self._openapi = openapi
-        self._problems: Mapping[str, type[Problem]] = {
-            **runtime.registry.problems,
-            **{problem.code: problem for problem in OF_HTTP},
-        }
+        self._problems = problems_by_code(runtime.registry)
         self._kept: dict[str, str] = {}
 
     async def read(self, request: Request, uri: str, *, modern: bool) -> ReadResult:
@@ -115,8 +111,8 @@ class Resources:
         return "\n".join(["# Operations", "", *map(_line_of, found)]) + "\n"
 
     def _errors(self) -> str:
-        found = sorted(self._problems.values(), key=lambda problem: (status_of(problem), problem.code))
-        lines = [f"- {status_of(problem)} `{problem.code}`: {_first_paragraph(problem)}" for problem in found]
+        found = self._problems.items()
+        lines = [f"- {status_of(problem)} `{code}`: {_first_paragraph(problem)}" for code, problem in found]
         return "\n".join(["# Errors", "", *lines]) + "\n"
 
 

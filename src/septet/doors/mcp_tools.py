@@ -34,7 +34,7 @@ from septet.doors.mcp_messages import (
     encode,
 )
 from septet.doors.mcp_schemas import input_schema, output_schema
-from septet.doors.message import Request
+from septet.doors.message import REPLAYED, Request
 from septet.doors.openapi import without_raises
 from septet.doors.problems import body_of, headers_of, status_of
 from septet.doors.rest import failed
@@ -46,7 +46,6 @@ TOOLS_A_PAGE = 200  # many clients never ask for a second page
 KEPT_FOR = 60_000  # milliseconds that a client may remember a list
 _MOST_CATALOGUES = 1000
 _LONGEST_NAME = 128
-_REPLAYED = (b"idempotent-replayed", b"true")
 _SERVER = Implementation()
 
 
@@ -215,7 +214,7 @@ def _given(value: object, ctx: Context, tool: Tool, *, modern: bool) -> Called:
         result.result_type = "complete"
     headers = limit_headers(ctx.standings)
     if ctx.replayed:
-        headers.append(_REPLAYED)
+        headers.append(REPLAYED)
     return Called(result, headers)
 
 

@@ -23,6 +23,7 @@ MOST_HEADERS = 100
 JSON = b"application/json"
 HTML = b"text/html; charset=utf-8"
 PRIVATE = b"private, no-store"
+REPLAYED = (b"idempotent-replayed", b"true")
 
 # The headers that every request is looked through for, each with the attribute that it becomes.
 _PICKED = {

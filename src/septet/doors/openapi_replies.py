@@ -66,6 +66,7 @@ PROBLEM: Schema = {
         "detail": {"type": "string", "description": "What went wrong this time, for people."},
         "code": {"type": "string", "description": "What went wrong, for programs."},
         "request_id": {"type": "string", "description": "Names this request in the server's log."},
+        "trace_id": {"type": "string", "description": "Names its trace, where that is not the request id."},
         "errors": {
             "type": "array",
             "description": "Each fault of the input.",

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from septet.core import errors
 from septet.core.errors import Fault, Problem
+from septet.core.registry import Registry
 
 
 class MethodNotAllowed(Problem):
@@ -113,6 +114,12 @@ _encode = msgspec.json.Encoder().encode
 def status_of(problem: type[Problem]) -> int:
     """The status of a problem, or of the nearest of its bases that has one."""
     return next(STATUS[base] for base in problem.__mro__ if base in STATUS)
+
+
+def problems_by_code(registry: Registry) -> dict[str, type[Problem]]:
+    """Every problem that this server answers with, by its code: HTTP's own too. In the order of their statuses."""
+    found = {**registry.problems, **{problem.code: problem for problem in OF_HTTP}}
+    return dict(sorted(found.items(), key=lambda item: (status_of(item[1]), item[0])))
 
 
 def body_of(problem: Problem, status: int, request_id: str, trace_id: str = "") -> bytes:

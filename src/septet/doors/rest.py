@@ -25,13 +25,12 @@ from septet.doors.binding import Binder
 from septet.doors.body_deadline import BodyDeadline
 from septet.doors.expansion import SHAPING, Asked, Expansions
 from septet.doors.limits import limit_headers
-from septet.doors.message import Reply, Request
+from septet.doors.message import REPLAYED, Reply, Request
 from septet.doors.problems import PROBLEM_JSON, body_of, headers_of, status_of
 
 log = structlog.get_logger()
 
 _encode = msgspec.json.Encoder().encode
-_REPLAYED = (b"idempotent-replayed", b"true")
 _FAILED = 500  # statuses from here on are the server's fault
 
 
@@ -105,7 +104,7 @@ class OperationHandler:
     def _reply(self, request: Request, ctx: Context, value: Any, shown: Any) -> Reply:
         headers = limit_headers(ctx.standings)
         if ctx.replayed:
-            headers.append(_REPLAYED)
+            headers.append(REPLAYED)
         if self._status == 204:
             return Reply(204, headers=headers)
         body = _encode(shown)

@@ -24,7 +24,7 @@ from septet.core.runtime import Runtime
 from septet.core.versions import etag_of_bytes
 from septet.doors.compression import WORTH_IT, compress
 from septet.doors.message import HTML, Reply, Request, Route
-from septet.doors.problems import OF_HTTP, status_of
+from septet.doors.problems import problems_by_code, status_of
 
 if TYPE_CHECKING:
     import jinja2
@@ -65,10 +65,7 @@ class Site:
         self._files = {**_FILES, **dict(_files_of(self._with_pages))}
         self._read: dict[str, File] = {}
         self._pages: dict[str, tuple[bytes, str]] = {}
-        self._problems: Mapping[str, type[Problem]] = {
-            **runtime.registry.problems,
-            **{problem.code: problem for problem in OF_HTTP},
-        }
+        self._problems = problems_by_code(runtime.registry)
         self._templates: jinja2.Environment | None = None
 
     def routes(self) -> Sequence[Route]:
@@ -98,8 +95,7 @@ class Site:
         return self._page("guide", base_url=self._runtime.floor.base_url)
 
     async def errors(self, request: Request) -> Reply:
-        problems = sorted(self._problems.values(), key=lambda problem: (status_of(problem), problem.code))
-        return self._page("errors", problems=[_described(problem) for problem in problems])
+        return self._page("errors", problems=[_described(problem) for problem in self._problems.values()])
 
     async def error(self, request: Request) -> Reply:
         (code,) = request.parameters

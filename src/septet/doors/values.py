@@ -16,7 +16,7 @@ from septet.core.errors import Fault
 from septet.core.operation import Operation
 from septet.core.relation import Relation
 from septet.doors.binding import refusal
-from septet.doors.faults import at_most, fault_of, faults_of_arguments, faults_of_body, forbidden_text, invalid
+from septet.doors.faults import at_most, escaped, fault_of, faults_of_arguments, faults_of_body, forbidden_text, invalid
 
 
 class ValueBinder:
@@ -52,7 +52,7 @@ class ValueBinder:
     def _faults(self, values: Mapping[str, Any]) -> list[Fault]:
         """What is wrong with the body, and what has no place at all."""
         known = {argument.name for argument in self._operation.arguments}
-        found = [Fault(f"/{str(name)[:64]}", "There is no such argument.") for name in values if name not in known]
+        found = [Fault(f"/{escaped(name)}", "There is no such argument.") for name in values if name not in known]
         if self._body is not None and "body" in values:
             found += faults_of_body(values["body"], self._body.type)
         elif self._body is not None and self._body.required:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,14 +28,11 @@ def lay_out(system: str, noun: str, folder: Path) -> list[Path]:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderInUse(f"{folder} is there already, and not empty")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
+        unfinished = Path(aside, folder.name)  # not `aside` itself, which nobody but its owner may enter
         _write_files(unfinished, words_for(system, noun))
         _format(unfinished)
         _move(unfinished, folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
     return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
 
 
@@ -46,7 +42,6 @@ def _move(unfinished: Path, folder: Path) -> None:
         return
     for path in unfinished.iterdir():  # the empty folder stays itself: somebody's shell may be in it
         path.replace(folder / path.name)
-    unfinished.rmdir()
 
 
 def _write_files(folder: Path, words: dict[str, str]) -> None:

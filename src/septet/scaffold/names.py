@@ -67,8 +67,9 @@ def _clashes(words: dict[str, str]) -> Iterator[str]:
         if operation in registry.operations:
             owner = registry.operations[operation].system
             yield f"the system {owner} has an operation {operation} already: take another noun"
+    taken = _types_on_the_wire()
     for made in (kind, f"New{kind}", f"{kind}Changes", f"{kind}Entry", f"{kind}Happening", f"{kind}Page"):
-        if made in _types_on_the_wire():
+        if made in taken:
             yield f"a type on the wire is called {made} already: take another noun"
 
 

@@ -33,8 +33,9 @@ PEOPLE = System(name="people", summary="Whoever gives a name.", modules=(), auth
 
 
 class Caller:
-    """Makes calls as `name`, with all scopes, through the pipeline as a door does: `await ada("read_book", id=id)`.
+    """Makes calls as `name`, through the pipeline as a door does: `await ada("read_book", id=id)`.
 
+    They may do what every account may: scopes that the card keeps from members (`members=False`) are not theirs.
     `last` is the context of the latest call, for what a door would put into headers.
     """
 

@@ -62,7 +62,7 @@ async def running_septet(
 
 @asynccontextmanager
 async def client_of(septet: Septet, name: str | None = None, **options: Any) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client that calls the application in this process: nobody, or whoever `name` says, with all scopes."""
+    """An HTTP client that calls the application in this process: nobody, or whoever `name` says, as a member."""
     transport = httpx.ASGITransport(app=septet.asgi, raise_app_exceptions=True, client=("203.0.113.7", 4711))
     headers = {**options.pop("headers", {}), **({"Authorization": f"Bearer {name}"} if name else {})}
     async with httpx.AsyncClient(
