@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from septet.core.errors import Fault, Invalid, Malformed, NotFound
+from septet.core.http_problems import UnsupportedMediaType
+from septet.core.message import Request
 from septet.core.operation import Operation, collect
 from septet.core.types import LARGEST_INT
 from septet.doors.binding import Binder
 from septet.doors.faults import MOST_FAULTS
 from septet.doors.lexing import lexer_of
-from septet.doors.message import Request
-from septet.doors.problems import UnsupportedMediaType
 from support import sample_system
 from support.doors import named
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from septet.core.message import Request
 from septet.doors.client import Clients
-from septet.doors.message import Request
 from septet.settings import WrongSettingError
 from support.doors import named
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from septet.doors.body_deadline import BodyDeadline
+from septet.core.body_deadline import BodyDeadline
+from septet.core.message import Reply, Request, Route
 from septet.doors.http import Application
-from septet.doors.message import Reply, Request, Route
 from support.asgi import GONE, STALLED, assert_problem, call
 from support.doors import named, open_door
 

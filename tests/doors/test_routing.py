@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from septet.core.errors import Malformed
-from septet.doors.message import Reply, Request
+from septet.core.message import Reply, Request
 from septet.doors.routing import Endpoint, Router
 
 

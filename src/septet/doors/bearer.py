@@ -7,7 +7,7 @@ import re
 from septet.core.authentication import Authentication
 from septet.core.context import ANONYMOUS, Actor
 from septet.core.errors import Unauthenticated
-from septet.doors.message import Request
+from septet.core.message import Request
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z", re.ASCII)
 

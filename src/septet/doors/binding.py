@@ -11,6 +11,8 @@ from msgspec import Struct, ValidationError
 
 from septet.core.arguments import Argument
 from septet.core.errors import Fault, Malformed, NotFound, Problem
+from septet.core.http_problems import UnsupportedMediaType
+from septet.core.message import Request
 from septet.core.operation import Operation
 from septet.doors.faults import (
     DEEPEST,
@@ -26,8 +28,6 @@ from septet.doors.faults import (
     may_hold_nul,
 )
 from septet.doors.lexing import Lexer, lexer_of
-from septet.doors.message import Request
-from septet.doors.problems import UnsupportedMediaType
 from septet.doors.routing import text_of
 
 _MEDIA_TYPE = re.compile(r'\s*([\w.+-]+/[\w.+-]+)\s*(?:;\s*charset\s*=\s*"?([\w-]+)"?\s*)?;?\s*\Z', re.IGNORECASE)

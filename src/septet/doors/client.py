@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from msgspec import Struct
 
 from septet.core.context import Client
-from septet.doors.message import Request
+from septet.core.message import Request
 from septet.settings import WrongSettingError
 
 Address = IPv4Address | IPv6Address

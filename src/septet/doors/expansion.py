@@ -18,13 +18,13 @@ from msgspec import inspect as shapes
 
 from septet.core.context import Context
 from septet.core.errors import Fault, Invalid
+from septet.core.message import Request
 from septet.core.operation import Operation
 from septet.core.projection import Choice, Constant, Entry, Leaf, Nested, Projector, Related, Selection, Wanted
 from septet.core.registry import Registry
 from septet.core.relation import Relation
 from septet.core.types import Page
 from septet.doors.faults import invalid
-from septet.doors.message import Request
 from septet.doors.routing import text_of
 
 SHAPING = ("expand", "fields")

@@ -13,8 +13,8 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from septet.core.errors import Forbidden, Unauthenticated, Unavailable
+from septet.core.message import Reply, Request, Route
 from septet.doors.bearer import actor_of
-from septet.doors.message import Reply, Request, Route
 from septet.doors.rest import reply_of
 
 if TYPE_CHECKING:

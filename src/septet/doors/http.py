@@ -14,22 +14,22 @@ from typing import Any
 
 import structlog
 
+from septet.core.body_deadline import BodyDeadline
 from septet.core.errors import NotFound, Problem
+from septet.core.http_problems import MethodNotAllowed
+from septet.core.message import HTML, Reply, Request, Route
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
 from septet.core.trail import TRAIL, new_trace_id
 from septet.core.versions import COMPRESSED, is_known
-from septet.doors.body_deadline import BodyDeadline
 from septet.doors.client import Clients
 from septet.doors.compression import WORTH_IT, accepts_gzip, compress
 from septet.doors.cors import Cors
 from septet.doors.graphql.door import GraphQLDoor
 from septet.doors.health import Health
 from septet.doors.mcp import Mcp
-from septet.doors.message import HTML, Reply, Request, Route
 from septet.doors.metrics import Metrics
 from septet.doors.openapi import OpenApi
-from septet.doors.problems import MethodNotAllowed
 from septet.doors.rest import OperationHandler, failed, located_paths, reply_of
 from septet.doors.routing import Endpoint, Node, Router
 from septet.doors.site import Site

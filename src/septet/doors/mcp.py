@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from septet.core.body_deadline import BodyDeadline
+from septet.core.message import Reply, Request, Route
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
 from septet.doors.bearer import actor_of
-from septet.doors.body_deadline import BodyDeadline
 from septet.doors.faults import DEEPEST, is_deeper, may_be_deep, may_hold_nul
 from septet.doors.mcp_headers import Wire, check_envelope, read_wire
 from septet.doors.mcp_messages import (
@@ -47,7 +48,6 @@ from septet.doors.mcp_messages import (
 )
 from septet.doors.mcp_resources import RESOURCES, TEMPLATES, ListResourcesResult, ListTemplatesResult, Resources
 from septet.doors.mcp_tools import Exchange, Tools, dated
-from septet.doors.message import Reply, Request, Route
 from septet.doors.openapi import OpenApi
 from septet.doors.origins import Origins
 from septet.doors.site import Site

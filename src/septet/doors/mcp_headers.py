@@ -12,6 +12,8 @@ import re
 
 from msgspec import UNSET, Struct
 
+from septet.core.http_problems import NotAcceptable, UnsupportedMediaType
+from septet.core.message import JSON, Request
 from septet.doors.mcp_messages import (
     HEADER_MISMATCH,
     INVALID_PARAMS,
@@ -24,8 +26,6 @@ from septet.doors.mcp_messages import (
     ReadParams,
     RpcError,
 )
-from septet.doors.message import JSON, Request
-from septet.doors.problems import NotAcceptable, UnsupportedMediaType
 
 _ENCODED = re.compile(rb"=\?base64\?(.*)\?=\Z")
 _SHOWN = 64  # characters of what a caller sent that are shown to them again

@@ -7,10 +7,10 @@ import inspect
 from msgspec import Struct
 
 from septet.core.errors import Problem
+from septet.core.message import Request
 from septet.core.operation import Operation
 from septet.core.runtime import Runtime
 from septet.doors.mcp_messages import INVALID_PARAMS, NO_RESOURCE, Result, RpcError
-from septet.doors.message import Request
 from septet.doors.openapi import OpenApi, without_raises
 from septet.doors.problems import problems_by_code, status_of
 from septet.doors.site import Site

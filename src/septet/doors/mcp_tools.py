@@ -15,6 +15,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from septet.core.context import Actor, Context
 from septet.core.errors import Forbidden, Problem, TooMany, Unauthenticated
+from septet.core.message import REPLAYED, Request
 from septet.core.operation import Operation
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
@@ -34,7 +35,6 @@ from septet.doors.mcp_messages import (
     encode,
 )
 from septet.doors.mcp_schemas import input_schema, output_schema
-from septet.doors.message import REPLAYED, Request
 from septet.doors.openapi import without_raises
 from septet.doors.problems import body_of, headers_of, status_of
 from septet.doors.rest import failed

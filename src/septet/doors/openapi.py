@@ -14,6 +14,7 @@ from msgspec import NODEFAULT, UNSET
 from septet import __version__
 from septet.core.arguments import Argument
 from septet.core.limits import Limit
+from septet.core.message import Reply, Request, Route
 from septet.core.operation import Operation
 from septet.core.relation import Relation
 from septet.core.runtime import Runtime
@@ -21,7 +22,6 @@ from septet.core.types import Page
 from septet.core.versions import etag_of_bytes
 from septet.doors.compression import compress
 from septet.doors.expansion import FIELDS, shaping_parameters
-from septet.doors.message import Reply, Request, Route
 from septet.doors.openapi_replies import FAULT, HEADERS, PROBLEM, replies_of
 from septet.doors.rest import located_paths
 from septet.doors.schemas import Schema, Use, schemas_of

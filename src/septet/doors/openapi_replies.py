@@ -7,14 +7,9 @@ from typing import Any
 
 from septet.core import errors
 from septet.core.errors import Problem
+from septet.core.http_problems import BodyTimeout, BodyTooLarge, HeadersTooLarge, UnsupportedMediaType
 from septet.core.operation import Operation
-from septet.doors.problems import (
-    BodyTimeout,
-    BodyTooLarge,
-    HeadersTooLarge,
-    UnsupportedMediaType,
-    status_of,
-)
+from septet.doors.problems import status_of
 from septet.doors.schemas import REFERENCE, Schema
 
 PHRASES = {

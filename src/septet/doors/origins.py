@@ -10,8 +10,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from septet.core.errors import Forbidden
+from septet.core.message import Request
 from septet.doors.cors import Cors
-from septet.doors.message import Request
 from septet.settings import Settings
 
 

@@ -13,8 +13,10 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from septet.core.body_deadline import BodyDeadline
 from septet.core.context import ANONYMOUS, Actor, Context
 from septet.core.errors import Forbidden, Problem, Unauthenticated, Unavailable
+from septet.core.message import REPLAYED, Reply, Request
 from septet.core.operation import Operation
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
@@ -22,10 +24,8 @@ from septet.core.types import Page
 from septet.core.versions import etag_of_bytes
 from septet.doors.bearer import actor_of
 from septet.doors.binding import Binder
-from septet.doors.body_deadline import BodyDeadline
 from septet.doors.expansion import SHAPING, Asked, Expansions
 from septet.doors.limits import limit_headers
-from septet.doors.message import REPLAYED, Reply, Request
 from septet.doors.problems import PROBLEM_JSON, body_of, headers_of, status_of
 
 log = structlog.get_logger()

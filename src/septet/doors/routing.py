@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from septet.core.errors import Malformed
-from septet.doors.message import Handler
+from septet.core.message import Handler
 
 _TEMPLATE = re.compile(r"(/|(/([\w.~-]+|{\w+}))+)\Z", re.ASCII)
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")

@@ -20,10 +20,10 @@ from swagger_ui_bundle import swagger_ui_path
 
 from septet import __version__
 from septet.core.errors import NotFound, Problem
+from septet.core.message import HTML, Reply, Request, Route
 from septet.core.runtime import Runtime
 from septet.core.versions import etag_of_bytes
 from septet.doors.compression import WORTH_IT, compress
-from septet.doors.message import HTML, Reply, Request, Route
 from septet.doors.problems import problems_by_code, status_of
 
 if TYPE_CHECKING:

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from septet.core.body_deadline import BodyDeadline
 from septet.core.context import ANONYMOUS, Actor, Context
 from septet.core.errors import Malformed, Problem, Unauthenticated
+from septet.core.http_problems import MethodNotAllowed
 from septet.core.limits import Limit, Standing
+from septet.core.message import JSON, REPLAYED, Handler, Reply, Request, Route
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
 from septet.doors.bearer import actor_of
-from septet.doors.body_deadline import BodyDeadline
 from septet.doors.graphql.negotiation import GRAPHQL_JSON, check_media_type, reply_type, wants_page
 from septet.doors.graphql.problems import Refused, entry_of
 from septet.doors.graphql.requests import GraphQLRequest, read_body, read_query
 from septet.doors.limits import limit_headers
-from septet.doors.message import JSON, REPLAYED, Handler, Reply, Request, Route
-from septet.doors.problems import MethodNotAllowed
 from septet.doors.rest import failed
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 
-from septet.doors.message import JSON, Request
-from septet.doors.problems import UnsupportedMediaType
+from septet.core.http_problems import UnsupportedMediaType
+from septet.core.message import JSON, Request
 
 GRAPHQL_JSON = b"application/graphql-response+json"
 _UTF_8 = {"", "utf-8", "utf8"}

@@ -1,6 +1,6 @@
 """A request and a reply as the HTTP doors see them, free of any server's protocol.
 
-Everything between the two is a function `Request -> Reply`; `doors/http.py` adapts it to ASGI.
+Everything between the two is a function `Request -> Reply`; `doors/http.py` adapts it to a server.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from septet.core.body_deadline import BodyDeadline
 from septet.core.context import NOWHERE, Client
 from septet.core.errors import Malformed, Problem
+from septet.core.http_problems import BodyTooLarge, HeadersTooLarge
 from septet.core.trail import Trail
-from septet.doors.body_deadline import BodyDeadline
-from septet.doors.problems import BodyTooLarge, HeadersTooLarge
 
 Headers = Sequence[tuple[bytes, bytes]]
 Receive = Callable[[], Awaitable[Any]]  # gives ASGI's http.request messages

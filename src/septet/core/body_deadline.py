@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from septet.doors.problems import BodyTimeout
+from septet.core.http_problems import BodyTimeout
 
 _LOOKS = 4  # within the limit
 

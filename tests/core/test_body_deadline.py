@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from septet.doors.body_deadline import BodyDeadline
-from septet.doors.problems import BodyTimeout
+from septet.core.body_deadline import BodyDeadline
+from septet.core.http_problems import BodyTimeout
 
 
 async def slowly(seconds: float) -> bytes:
