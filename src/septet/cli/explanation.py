@@ -20,6 +20,7 @@ from septet.core.errors import (
     KeyReused,
     NotFound,
     Problem,
+    ProofRequired,
     TooMany,
     Unauthenticated,
 )
@@ -70,6 +71,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     defined_at: str
     doors: Doors
     scope: str | None
+    proof: str | None
     limits: list[str]
     idempotency_key: bool
     secret: bool
@@ -98,6 +100,7 @@ def explanation_of(
         defined_at=_place_of(operation.function),
         doors=_doors_of(operation, fields),
         scope=declared.scope,
+        proof=declared.proof.in_words() if declared.proof else None,
         limits=_limits_in_words(operation, default, used),
         idempotency_key=operation.takes_idempotency_key,
         secret=declared.secret,
@@ -176,6 +179,8 @@ def _refusals_of(operation: Operation, default: Limit | None, fields: Sequence[F
     before: list[type[Problem]] = []
     if not operation.public:
         before += [Unauthenticated, Forbidden]
+    if operation.declared.proof is not None:
+        before.append(ProofRequired)
     if default is not None:
         before.append(TooMany)
     if fields:

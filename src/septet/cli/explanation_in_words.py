@@ -50,6 +50,8 @@ def _doors(told: Explanation) -> Iterator[str]:
 
 def _asks_for(told: Explanation) -> Iterator[str]:
     yield f"scope: {told.scope}" if told.scope else "no scope: anybody may call it"
+    if told.proof:
+        yield f"proof: {told.proof}"
     yield from (f"limit: {limit}" for limit in told.limits)
     if told.idempotency_key:
         yield "takes an Idempotency-Key"

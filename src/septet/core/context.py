@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from septet.core.database import Isolation, Transaction
-from septet.core.errors import Forbidden, TooMany, Unauthenticated
+from septet.core.errors import Forbidden, ProofRequired, TooMany, Unauthenticated
+from septet.core.proofs import Proof
 from septet.core.trail import TRAIL
 from septet.core.types import AccountId, SessionId
 
@@ -28,9 +29,12 @@ class Actor(Struct, frozen=True):
     """An account that asks, or nobody, or the server itself."""
 
     account: AccountId | None = None
-    session: SessionId | None = None
+    session: SessionId | None = None  # or the key that asks in its place: what can be ended
     scopes: frozenset[str] = frozenset()
     key: str = "anonymous"  # tells actors apart in limits and idempotency
+    client: str = ""  # the OAuth client that asks for the account; empty for the account itself
+    proven_at: float = 0.0  # when its owner last proved who they are, in seconds since 1970; 0 for a key
+    factors: int = 0  # with how many factors
 
     @property
     def id(self) -> AccountId:
@@ -113,6 +117,15 @@ class Context:
         if self.actor.account is None:
             raise Unauthenticated("This needs an access token: Authorization: Bearer …")
         raise Forbidden(f"This needs the scope {scope}.")
+
+    def require_proof(self, proof: Proof | None) -> None:
+        """Raise ProofRequired unless the caller's token tells of a proof as fresh and as strong as this."""
+        if proof is None:
+            return
+        actor = self.actor
+        late = proof.seconds is not None and self.now.timestamp() - actor.proven_at > proof.seconds
+        if late or actor.factors < proof.factors:
+            raise ProofRequired(proof)
 
     def publish(self, event: Event) -> None:
         """Announce `event`: stored in this transaction for each who listens, delivered after it."""

@@ -6,9 +6,11 @@ A system declares its own as a subclass with a `code`; the docstring is the page
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import Struct
+
+from septet.core.proofs import Proof
 
 
 class Fault(Struct, frozen=True):
@@ -27,6 +29,10 @@ class Problem(Exception):
         super().__init__(detail)
         self.detail = detail
         self.faults = tuple(faults) or ((Fault(pointer, detail),) if pointer is not None else ())
+
+    def members(self) -> dict[str, Any]:
+        """What it tells besides, each under a name of its own (RFC 9457 section 3.2)."""
+        return {}
 
     @classmethod
     def title(cls) -> str:
@@ -50,6 +56,22 @@ class Unauthenticated(Problem):
     """It is not known who is asking: no token, or one that is broken, forged, expired or revoked."""
 
     code = "unauthenticated"
+
+
+class ProofRequired(Unauthenticated):
+    """This asks for a newer or stronger proof of who you are than your token has. Prove it again, then retry.
+
+    `acr` and `max_age` say what is wanted: at `/v1/identity/sessions/current/proofs` it is given.
+    """
+
+    code = "proof_required"
+
+    def __init__(self, proof: Proof) -> None:
+        super().__init__(f"This needs {proof.in_words()}.")
+        self.proof = proof
+
+    def members(self) -> dict[str, Any]:
+        return {"acr": self.proof.acr, "max_age": self.proof.seconds}
 
 
 class Forbidden(Problem):

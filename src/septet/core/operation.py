@@ -23,6 +23,7 @@ from septet.core.context import Context
 from septet.core.database import Isolation
 from septet.core.errors import Problem
 from septet.core.limits import Limit
+from septet.core.proofs import Proof
 from septet.core.tags import Tags
 
 P = ParamSpec("P")
@@ -46,12 +47,15 @@ class Declared(Struct, frozen=True, kw_only=True):
     isolation: Isolation
     secret: bool
     agent: bool
+    proof: Proof | None
     cache: CachedFor | None
     invalidates: tuple[str, ...]
 
     def __post_init__(self) -> None:
         if self.cache is not None and (self.method != "GET" or self.secret):
             raise TypeError(f"{self.method} {self.path}: only what a GET gives can be kept, and no secret")
+        if self.proof is not None and self.scope is None:
+            raise TypeError(f"{self.method} {self.path}: who may be anybody has nothing to prove")
         if self.invalidates and self.method == "GET":
             raise TypeError(f"{self.method} {self.path}: a GET changes nothing, so it invalidates nothing")
 
@@ -79,6 +83,7 @@ class _Verb:
         hot: bool = False,
         secret: bool = False,
         agent: bool = False,
+        proof: Proof | None = None,
         cache: CachedFor | None = None,
         invalidates: tuple[str, ...] = (),
     ) -> Callable[[Function[P, R]], Function[P, R]]:
@@ -93,6 +98,7 @@ class _Verb:
         hot: READ COMMITTED, for atomic updates of rows that many change at once.
         secret: its reply or arguments hold a secret, so nothing of them is stored for a retry, or logged.
         agent: offered as an MCP tool.
+        proof: how fresh and strong the proof of who asks must be, on top of the scope: `fresh()`.
         cache: how long a read's value may be kept: `cached_for(30, tags=("note:{id}",))`.
         invalidates: tags of kept values that a write makes untrue: `("note:{id}", "notes:{actor}")`.
         """
@@ -111,6 +117,7 @@ class _Verb:
             isolation=Isolation.READ_COMMITTED if hot else Isolation.SERIALIZABLE,
             secret=secret,
             agent=agent,
+            proof=proof,
             cache=cache,
             invalidates=invalidates,
         )

@@ -6,7 +6,7 @@ door decodes → who asks → scope → limit → arguments validated
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -85,12 +85,13 @@ class Pipeline:
         return value if then is None else await self._runtime.read(ctx, lambda: then(value), snapshot=True)
 
     def admit(self, ctx: Context, operation: Operation) -> None:
-        """Let the caller in, at the price of one call. Raises Unauthenticated, Forbidden or TooMany."""
+        """Let the caller in, at the price of one call. Raises Unauthenticated, ProofRequired, Forbidden or TooMany."""
         if ctx.trail is not None:
             ctx.trail.enter(operation.name, ctx.actor.account)
         ctx.require_scope(operation.declared.scope)
+        ctx.require_proof(operation.declared.proof)
         if self._runtime.floor.limits:
-            self._spend(ctx, operation)
+            self.spend(ctx, operation.name, operation.declared.limits)
         if ctx.trail is not None:
             ctx.trail.mark("admit")
 
@@ -155,9 +156,9 @@ class Pipeline:
         await self._runtime.invalidate(stale.fill(ctx, arguments, value))
         return value
 
-    def _spend(self, ctx: Context, operation: Operation) -> None:
-        """Count the call against the default limit and the operation's own. Raises TooMany, costing nothing more."""
+    def spend(self, ctx: Context, what: str, limits: Sequence[Limit]) -> None:
+        """Count a call of `what` against the default limit and its own. Raises TooMany, costing nothing more."""
         caller = ctx.actor.key if ctx.actor.account is not None else ctx.client.address
         ctx.spend(self._default_limit, "", caller)
-        for limit in operation.declared.limits:
-            ctx.spend(limit, operation.name, ctx.client.address if limit.by == "address" else caller)
+        for limit in limits:
+            ctx.spend(limit, what, ctx.client.address if limit.by == "address" else caller)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,9 @@ from sqlalchemy import MetaData
 if TYPE_CHECKING:
     from septet.core.authentication import Verified
     from septet.core.context import Actor, Context
+    from septet.core.doorway import Doorway
     from septet.core.errors import Problem
+    from septet.core.message import Route
     from septet.core.runtime import Runtime
     from septet.core.types import AccountId
 
@@ -36,6 +38,8 @@ class System(Struct, frozen=True, kw_only=True):
     """One system. `modules` hold its operations, relations and tasks; `queries`, one module or several, its queries.
 
     pages: a folder of what people see: each `*.html` is served at `/<system>/<page>`, scripts and styles beside it.
+    templates: a folder of pages that differ from person to person, which `routes` fill in.
+    routes: raw handlers, for what is no operation: standard protocols, and pages with forms.
     greeting: lines for whoever starts the server, printed once it answers.
     authenticate: verifies a bearer token, or raises Unauthenticated; one system has it.
     find_actor: an account by its address or id, as it asks right after signing in; raises NotFound. For the operator.
@@ -50,6 +54,8 @@ class System(Struct, frozen=True, kw_only=True):
     tables: MetaData | None = None
     migrations: Path | None = None
     pages: Path | None = None
+    templates: Path | None = None
+    routes: Callable[[Doorway], Sequence[Route]] | None = None
     settings: type[Struct] | None = None
     needs: tuple[str, ...] = ()
     scopes: Mapping[str, Scope] = {}

@@ -25,6 +25,7 @@ from septet.core.versions import COMPRESSED, is_known
 from septet.doors.client import Clients
 from septet.doors.compression import WORTH_IT, accepts_gzip, compress
 from septet.doors.cors import Cors
+from septet.doors.doorway import SystemDoorway
 from septet.doors.graphql.door import GraphQLDoor
 from septet.doors.health import Health
 from septet.doors.mcp import Mcp
@@ -79,8 +80,14 @@ class Application:
         openapi, site = OpenApi(runtime), Site(runtime)
         mcp = Mcp(runtime, pipeline, deadline, site, openapi)
         graphql = GraphQLDoor(runtime, pipeline, deadline, site.graphql)
+        lent = (
+            route
+            for card in runtime.registry.systems
+            if card.routes is not None
+            for route in card.routes(SystemDoorway(runtime, pipeline, deadline, site, card.name))
+        )
         ours = (*Health(self).routes(), *openapi.routes(), *site.routes(), *graphql.routes(), *mcp.routes())
-        for route in (*ours, *routes):
+        for route in (*ours, *lent, *routes):
             self._router.add(Endpoint(route.name, route.method, route.path, route.handler))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -173,6 +173,8 @@ def _description(runtime: Runtime, operation: Operation) -> str:
     rest = without_raises(inspect.cleandoc(operation.doc.partition("\n")[2]))
     scope = operation.declared.scope
     needs = f"Needs the scope `{scope}`." if scope else "Open to everybody."
+    if operation.declared.proof is not None:
+        needs += f" Needs {operation.declared.proof.in_words()}."
     limits = " and ".join(_in_words(limit) for limit in _limits_of(runtime, operation))
     return "\n\n".join(filter(None, (rest, needs, f"Limited to {limits}.")))
 

@@ -112,6 +112,8 @@ def _problems_of(operation: Operation) -> Iterable[type[Problem]]:
     yield from (errors.Malformed, errors.TooMany, HeadersTooLarge, errors.Unavailable)
     if not operation.public or not operation.writes:
         yield errors.Unauthenticated
+    if operation.declared.proof is not None:
+        yield errors.ProofRequired
     if not operation.public:
         yield errors.Forbidden
     if "{" in operation.declared.path:

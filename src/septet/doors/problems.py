@@ -17,6 +17,7 @@ from septet.core.http_problems import (
     NotAcceptable,
     UnsupportedMediaType,
 )
+from septet.core.proofs import Proof
 from septet.core.registry import Registry
 
 
@@ -96,27 +97,36 @@ def problems_by_code(registry: Registry) -> dict[str, type[Problem]]:
 
 def body_of(problem: Problem, status: int, request_id: str, trace_id: str = "") -> bytes:
     code = problem.code
-    return _encode(
-        ProblemBody(
-            type=f"/errors/{code}",
-            title=problem.title(),
-            status=status,
-            detail=problem.detail or problem.title() + ".",
-            code=code,
-            request_id=request_id,
-            trace_id=trace_id,
-            errors=problem.faults,
-        )
+    body = ProblemBody(
+        type=f"/errors/{code}",
+        title=problem.title(),
+        status=status,
+        detail=problem.detail or problem.title() + ".",
+        code=code,
+        request_id=request_id,
+        trace_id=trace_id,
+        errors=problem.faults,
     )
+    members = problem.members()
+    return _encode({**msgspec.to_builtins(body), **members} if members else body)
 
 
 def headers_of(problem: Problem, *, token_given: bool) -> list[tuple[bytes, bytes]]:
     """What a problem says in headers: when to come back, and how to sign in (RFC 6750 section 3)."""
     if isinstance(problem, errors.TooMany):
         return [(b"retry-after", b"%d" % max(1, math.ceil(problem.retry_after)))]
+    if isinstance(problem, errors.ProofRequired):
+        return [(b"www-authenticate", _step_up(problem.proof))]
     if isinstance(problem, errors.Unauthenticated):
         error = b', error="invalid_token"' if token_given else b""
         return [(b"www-authenticate", b'Bearer realm="septet"' + error)]
     if isinstance(problem, errors.Unavailable):
         return [(b"retry-after", b"1")]
     return []
+
+
+def _step_up(proof: Proof) -> bytes:
+    """Which proof is wanted, as RFC 9470 section 3 tells a client."""
+    age = "" if proof.seconds is None else f', max_age="{proof.seconds}"'
+    told = f'Bearer realm="septet", error="insufficient_user_authentication", acr_values="{proof.acr}"{age}'
+    return told.encode()

@@ -62,6 +62,10 @@ class Site:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._with_pages = {card.name: card.pages for card in runtime.registry.systems if card.pages is not None}
+        self._folders = {
+            card.name: [at for at in (card.pages, card.templates) if at is not None]
+            for card in runtime.registry.systems
+        }
         self._files = {**_FILES, **dict(_files_of(self._with_pages))}
         self._read: dict[str, File] = {}
         self._pages: dict[str, tuple[bytes, str]] = {}
@@ -130,12 +134,16 @@ class Site:
         """A page, rendered once: what it shows stays the same while the process runs."""
         made = self._pages.get(key)
         if made is None:
-            if self._templates is None:
-                self._templates = self._load_templates()
-            html = self._templates.get_template(f"{template or key}.html").render(version=__version__, **values)
+            html = self.render(f"{template or key}.html", **values)
             made = self._pages[key] = html.encode(), etag_of_bytes(html.encode())
         body, etag = made
         return Reply(200, body, HTML, etag=etag, cache=_ASK_AGAIN)
+
+    def render(self, template: str, **values: Any) -> str:
+        """A system's template, filled in."""
+        if self._templates is None:
+            self._templates = self._load_templates()
+        return self._templates.get_template(template).render(version=__version__, **values)
 
     def _load_templates(self) -> jinja2.Environment:
         import jinja2
@@ -144,7 +152,7 @@ class Site:
             loader=jinja2.ChoiceLoader(
                 [
                     jinja2.FileSystemLoader(_HERE / "templates"),
-                    jinja2.PrefixLoader({name: jinja2.FileSystemLoader(at) for name, at in self._with_pages.items()}),
+                    jinja2.PrefixLoader({name: jinja2.FileSystemLoader(at) for name, at in self._folders.items()}),
                 ]
             ),
             autoescape=True,

@@ -21,7 +21,14 @@ async def find_actor(runtime: Runtime, name: str) -> Actor:
     if holder is None:
         raise NotFound(f"There is no account {name}.")
     scopes = scope_of(runtime.registry, administrator=holder.administrator)
-    return Actor(holder.id, SessionId(new_id()), frozenset(scopes.split()), str(holder.id))
+    return Actor(
+        account=holder.id,
+        session=SessionId(new_id()),
+        scopes=frozenset(scopes.split()),
+        key=str(holder.id),
+        proven_at=runtime.clock().timestamp(),  # whoever operates the server has nothing to prove to it
+        factors=2,
+    )
 
 
 async def _find_holder(ctx: Context, name: str) -> Holder | None:

@@ -25,6 +25,7 @@ from septet.identity.codes import same
 from septet.identity.hashing import hashing
 from septet.identity.passwords import refuse_weak
 from septet.identity.problems import AdministratorExists, EmailTaken, LastAdministrator, WeakPassword, WrongCode
+from septet.identity.proven import BY_PASSWORD
 from septet.identity.registrations import create_account
 from septet.identity.revocations import revoke
 from septet.identity.sessions import Opened, open_session, reply
@@ -135,7 +136,7 @@ async def _make_first(ctx: Context, address: Address, to_be: AccountToBe) -> Ope
     if account is None:
         raise EmailTaken("There is an account with this address: use `septet create-admin`.", pointer="/email")
     await grant(ctx, account)
-    return await open_session(ctx, account.id)
+    return await open_session(ctx, account.id, BY_PASSWORD)
 
 
 async def _make_administrator(ctx: Context, address: Address, to_be: AccountToBe | None) -> Account:

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-from septet.core.errors import Conflict, Invalid, Unauthenticated
+from typing import Any
+
+from septet.core.errors import Conflict, Forbidden, Invalid, Unauthenticated
 
 
 class InvalidCredentials(Unauthenticated):
     """E-mail address and password do not belong together. It is not told which of them is wrong."""
 
     code = "invalid_credentials"
+
+
+class SecondFactorRequired(Unauthenticated):
+    """The first proof holds, and this account asks for a second: answer `challenge` by one of `methods`.
+
+    Send it with a code, or a passkey's answer, to `/v1/identity/sessions/second-factor`. It holds for a few minutes.
+    """
+
+    code = "second_factor_required"
+
+    def __init__(self, challenge: str, methods: tuple[str, ...], expires_in: int) -> None:
+        super().__init__("This account asks for a second factor.")
+        self.challenge, self.methods, self.expires_in = challenge, methods, expires_in
+
+    def members(self) -> dict[str, Any]:
+        return {"challenge": self.challenge, "methods": list(self.methods), "expires_in": self.expires_in}
+
+
+class WrongSecondFactor(Unauthenticated):
+    """The code or the answer is wrong, was used before, or the challenge is used up or expired. Sign in again."""
+
+    code = "wrong_second_factor"
+
+
+class AccountSuspended(Forbidden):
+    """An administrator suspended this account: nobody can sign in to it."""
+
+    code = "account_suspended"
 
 
 class InvalidRefreshToken(Unauthenticated):

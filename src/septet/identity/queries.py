@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Integer, Table, bindparam, case, delete, exists, func, select, update
-from sqlalchemy.dialects.postgresql import Insert, insert
-from sqlalchemy.sql.dml import Delete
+from sqlalchemy import Integer, bindparam, case, delete, exists, func, or_, select, update
 
 from septet.core.columns import Id, Instant, Text
 from septet.core.database import many, maybe, one, run
 from septet.core.paging import keyset
+from septet.identity.factors.tables import passkeys, totps
 from septet.identity.rows import (
     AuditEntry,
     Counted,
@@ -21,20 +20,9 @@ from septet.identity.rows import (
     Verification,
     VerificationHeld,
 )
+from septet.identity.statements import delete_some, insert_row
 from septet.identity.tables import accounts, audit, revocations, role_grants, sessions, verifications
 from septet.identity.types import Account, Role
-
-
-def _insert(table: Table) -> Insert:
-    """Insert a row, each column's value under the column's name."""
-    return insert(table).values({column.key: bindparam(column.key) for column in table.columns})
-
-
-def _delete_some(table: Table, *which: ColumnElement[bool]) -> Delete:
-    """Delete at most `most` rows, so that a sweep holds its locks for a moment only."""
-    (key,) = table.primary_key.columns
-    return delete(table).where(key.in_(select(key).where(*which).limit(bindparam("most", type_=Integer))))
-
 
 # Accounts
 
@@ -51,10 +39,14 @@ _is_administrator = (
     .where(role_grants.c.account_id == accounts.c.id, role_grants.c.role == Role.ADMINISTRATOR.value)
     .label("administrator")
 )
-_holder = select(*_account, accounts.c.password_hash, _is_administrator)
+_has_second_factor = or_(
+    exists().where(totps.c.account_id == accounts.c.id, totps.c.confirmed_at.is_not(None)),
+    exists().where(passkeys.c.account_id == accounts.c.id),
+).label("second_factor")
+_holder = select(*_account, accounts.c.password_hash, accounts.c.suspended_at, _is_administrator, _has_second_factor)
 
 insert_account = maybe(
-    _insert(accounts).on_conflict_do_nothing(index_elements=["email_key"]).returning(*_account), into=Account
+    insert_row(accounts).on_conflict_do_nothing(index_elements=["email_key"]).returning(*_account), into=Account
 )
 find_account = maybe(select(*_account).where(accounts.c.id == bindparam("id")), into=Account)
 find_account_by_email = maybe(select(*_account).where(accounts.c.email_key == bindparam("email_key")), into=Account)
@@ -93,7 +85,7 @@ delete_account = run(delete(accounts).where(accounts.c.id == bindparam("id")))
 
 # Roles
 
-grant_role = run(_insert(role_grants).on_conflict_do_nothing(index_elements=["account_id", "role"]))
+grant_role = run(insert_row(role_grants).on_conflict_do_nothing(index_elements=["account_id", "role"]))
 revoke_role = run(
     delete(role_grants).where(
         role_grants.c.account_id == bindparam("account_id"), role_grants.c.role == bindparam("role")
@@ -120,12 +112,18 @@ _session = (
     sessions.c.counter,
     sessions.c.rotated_at,
     sessions.c.expires_at,
+    func.coalesce(sessions.c.proven_at, sessions.c.created_at, type_=Instant).label("proven_at"),
+    sessions.c.factors,
+    sessions.c.methods,
+    sessions.c.client_id,
+    sessions.c.scope,
+    sessions.c.kind,
 )
 _seen = select(
     sessions.c.id, sessions.c.created_at, sessions.c.rotated_at, sessions.c.address, sessions.c.user_agent
 ).where(sessions.c.account_id == bindparam("account_id"))
 
-insert_session = one(_insert(sessions).returning(*_session), into=SessionRow)
+insert_session = one(insert_row(sessions).returning(*_session), into=SessionRow)
 find_session = maybe(select(*_session).where(sessions.c.id == bindparam("id")), into=SessionRow)
 # The one atomic step of a refresh: of many that present the same counter, one finds it still in place.
 rotate_session = maybe(
@@ -173,16 +171,16 @@ end_oldest_sessions = many(
     into=Found,
     sorts="an account's sessions, which these very logins keep few",
 )
-sweep_sessions = run(_delete_some(sessions, sessions.c.expires_at < bindparam("before")))
+sweep_sessions = run(delete_some(sessions, sessions.c.expires_at < bindparam("before")))
 
 # Revocations
 
-insert_revocation = run(_insert(revocations).on_conflict_do_nothing(index_elements=["session_id"]))
+insert_revocation = run(insert_row(revocations).on_conflict_do_nothing(index_elements=["session_id"]))
 revocations_since = many(
     select(revocations.c.session_id, revocations.c.until).where(revocations.c.created_at > bindparam("since")),
     into=Revocation,
 )
-sweep_revocations = run(_delete_some(revocations, revocations.c.created_at < bindparam("before")))
+sweep_revocations = run(delete_some(revocations, revocations.c.created_at < bindparam("before")))
 
 # Verifications
 
@@ -200,7 +198,7 @@ _verification = (
     verifications.c.expires_at,
 )
 
-insert_verification = run(_insert(verifications))
+insert_verification = run(insert_row(verifications))
 find_verification = maybe(select(*_verification).where(verifications.c.id == bindparam("id")), into=Verification)
 # Counting a try and reading what it is about are one step, so no number of callers gets more tries.
 try_verification = maybe(
@@ -226,7 +224,7 @@ mails_before = one(
 end_verifications_of_email = run(delete(verifications).where(verifications.c.email_key == bindparam("email_key")))
 end_verifications_of_account = run(delete(verifications).where(verifications.c.account_id == bindparam("account_id")))
 consume_verification = run(delete(verifications).where(verifications.c.id == bindparam("id")))
-sweep_verifications = run(_delete_some(verifications, verifications.c.expires_at < bindparam("before")))
+sweep_verifications = run(delete_some(verifications, verifications.c.expires_at < bindparam("before")))
 
 _held = select(
     verifications.c.id,
@@ -254,11 +252,11 @@ _entry = (
     audit.c.actor_id,
     audit.c.address,
 )
-insert_audit = run(_insert(audit))
+insert_audit = run(insert_row(audit))
 audit_about = many(
     select(*_entry).where(audit.c.account_id == bindparam("account_id")).order_by(audit.c.id), into=AuditEntry
 )
 audit_by = many(select(*_entry).where(audit.c.actor_id == bindparam("actor_id")).order_by(audit.c.id), into=AuditEntry)
 erase_audit_about = run(delete(audit).where(audit.c.account_id == bindparam("account_id")))
 erase_audit_actor = run(update(audit).where(audit.c.actor_id == bindparam("erased", type_=Id)).values(actor_id=None))
-sweep_audit = run(_delete_some(audit, audit.c.created_at < bindparam("before")))
+sweep_audit = run(delete_some(audit, audit.c.created_at < bindparam("before")))

@@ -21,6 +21,7 @@ from septet.identity.events import AccountCreated
 from septet.identity.hashing import hashing
 from septet.identity.passwords import refuse_weak
 from septet.identity.problems import EmailTaken, WeakPassword, WrongCode
+from septet.identity.proven import BY_EMAIL, BY_PASSWORD
 from septet.identity.rows import Purpose, Verification
 from septet.identity.sessions import Opened, open_session, reply
 from septet.identity.settings import EmailVerification, IdentitySettings
@@ -100,6 +101,7 @@ async def create_account(ctx: Context, address: Address, to_be: AccountToBe, *, 
         locale=to_be.locale,
         password_hash=to_be.password_hash,
         created_at=ctx.now,
+        suspended_at=None,
     )
     if account is not None:
         ctx.publish(AccountCreated(account.id))
@@ -117,11 +119,11 @@ async def _register_verified(ctx: Context, row: Verification, password_hash: str
     account = await create_account(ctx, Address(row.email, row.email_key), to_be, verified=True)
     if account is None:  # registered meanwhile, another way
         raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
-    return await open_session(ctx, account.id)
+    return await open_session(ctx, account.id, BY_EMAIL)
 
 
 async def _register_unverified(ctx: Context, address: Address, to_be: AccountToBe) -> Opened:
     account = await create_account(ctx, address, to_be, verified=False)
     if account is None:
         raise EmailTaken("There is an account with this e-mail address.", pointer="/email")
-    return await open_session(ctx, account.id)
+    return await open_session(ctx, account.id, BY_PASSWORD)

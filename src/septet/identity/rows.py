@@ -18,6 +18,14 @@ class Purpose(StrEnum):
     REGISTRATION = "registration"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a word, no password
     EMAIL_CHANGE = "email_change"
+    SIGN_IN = "sign_in"
+
+
+class SessionKind(StrEnum):
+    """How a session is carried: by tokens, or by a browser's cookie."""
+
+    TOKENS = "tokens"
+    BROWSER = "browser"
 
 
 class Found(Struct, frozen=True):
@@ -39,8 +47,10 @@ class Holder(Struct, frozen=True):
     name: str | None
     locale: str
     created_at: datetime
-    password_hash: str
+    password_hash: str | None
+    suspended_at: datetime | None
     administrator: bool
+    second_factor: bool  # whether there is one to be asked for
 
     @property
     def account(self) -> Account:
@@ -55,6 +65,12 @@ class SessionRow(Struct, frozen=True):
     counter: int
     rotated_at: datetime
     expires_at: datetime
+    proven_at: datetime
+    factors: int
+    methods: str
+    client_id: UUID | None
+    scope: str | None
+    kind: SessionKind
 
 
 class SessionSeen(Struct, frozen=True):

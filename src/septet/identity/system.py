@@ -17,12 +17,16 @@ from septet.identity import (
     password_resets,
     passwords,
     queries,
+    refreshing,
     registrations,
     sessions,
+    signing_in,
     tables,
     tasks,
 )
 from septet.identity.actors import find_actor
+from septet.identity.factors import queries as factor_queries
+from septet.identity.oauth import tables as _oauth_tables  # noqa: F401 - its tables are among those of the metadata
 from septet.identity.persons import erase_person, export_person
 from septet.identity.revocations import LOOK_SECONDS, look
 from septet.identity.settings import EmailVerification, IdentitySettings
@@ -53,8 +57,10 @@ IDENTITY = System(
     name="identity",
     summary="Who is asking, and what they may do.",
     modules=(
+        refreshing,
         registrations,
         sessions,
+        signing_in,
         password_resets,
         me,
         passwords,
@@ -63,7 +69,7 @@ IDENTITY = System(
         administrators,
         tasks,
     ),
-    queries=queries,
+    queries=(queries, factor_queries),
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
     pages=Path(__file__).parent / "pages",

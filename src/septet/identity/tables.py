@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, MetaData, Table
 
 from septet.core.columns import Id, Instant, Text
 
@@ -17,8 +17,9 @@ accounts = Table(
     Column("email_verified", Boolean, nullable=False),
     Column("name", Text),
     Column("locale", Text, nullable=False),
-    Column("password_hash", Text, nullable=False),
+    Column("password_hash", Text),  # null for who signs in by other means only
     Column("created_at", Instant, nullable=False),
+    Column("suspended_at", Instant),
     Index("identity_account_email_key", "email_key", unique=True),
 )
 
@@ -44,6 +45,13 @@ sessions = Table(
     Column("final_at", Instant, nullable=False),  # no refresh goes beyond this
     Column("address", Text, nullable=False),
     Column("user_agent", Text, nullable=False),
+    Column("client_id", Id),  # the OAuth client that it is for; null for the account itself
+    Column("scope", Text),  # what that client was granted; null for all that the account may
+    Column("proven_at", Instant),  # when its owner last proved who they are; null for the time it was made
+    Column("factors", Integer, nullable=False, server_default="1"),  # how many of them they used
+    Column("methods", Text, nullable=False, server_default="pwd"),  # which, divided by spaces (RFC 8176)
+    Column("name", Text),  # as its owner calls it
+    Column("kind", Text, nullable=False, server_default="tokens"),  # or `browser`: it lives in a cookie
     Index("identity_session_account", "account_id", "id"),
     Index("identity_session_expiry", "expires_at"),
 )
@@ -75,9 +83,6 @@ verifications = Table(
     Column("sent_at", Instant),  # null until its code was sent, and for ever if it never is
     Column("created_at", Instant, nullable=False),
     Column("expires_at", Instant, nullable=False),
-    CheckConstraint(
-        "purpose in ('registration', 'password_reset', 'email_change')", name="identity_verification_purpose"
-    ),
     Index("identity_verification_email", "email_key", "id"),
     Index("identity_verification_account", "account_id"),
     Index("identity_verification_expiry", "expires_at"),

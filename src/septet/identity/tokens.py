@@ -12,7 +12,7 @@ import functools
 import hashlib
 import hmac
 import struct
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -23,8 +23,10 @@ from septet.core.authentication import Verified
 from septet.core.context import Actor
 from septet.core.errors import Unauthenticated
 from septet.core.keys import Keyring
+from septet.core.proofs import acr_of
 from septet.core.runtime import Runtime
 from septet.core.types import AccountId, SessionId
+from septet.identity.rows import SessionRow
 
 if TYPE_CHECKING:  # it is loaded with the first token that is made or read: most commands meet none
     from joserfc.jwk import GuestProtocol, OKPKey
@@ -38,8 +40,8 @@ _REFRESH_BODY = struct.Struct(">16sQ")  # session, counter
 _MAC_BYTES = 32
 
 
-class Claims(Struct, frozen=True):
-    """What an access token says."""
+class Claims(Struct, frozen=True, omit_defaults=True):
+    """What an access token says (RFC 9068 section 2.2). `sub` is an account, or a client that asks for itself."""
 
     iss: str
     sub: UUID
@@ -50,6 +52,9 @@ class Claims(Struct, frozen=True):
     jti: str
     sid: UUID
     scope: str
+    auth_time: int = 0
+    acr: str = ""
+    amr: list[str] = []
 
 
 class Presented(Struct, frozen=True):
@@ -63,30 +68,31 @@ _decode_claims = msgspec.json.Decoder(Claims).decode
 
 
 def access_token(
-    runtime: Runtime,
-    *,
-    account: AccountId,
-    session: SessionId,
-    counter: int,
-    scope: str,
-    made_at: datetime,
-    lifetime: timedelta,
+    runtime: Runtime, session: SessionRow, scope: str, lifetime: timedelta, client_id: str = FIRST_PARTY
 ) -> str:
-    """The same token whenever it is asked for with the same values."""
-    from joserfc import jws
-
-    issued = int(made_at.timestamp())
+    """The access token of a session as it stands: the same whenever it is asked for between two refreshes."""
+    issued = int(session.rotated_at.timestamp())
     claims = Claims(
         iss=runtime.floor.base_url,
-        sub=account,
+        sub=session.account_id,
         aud=runtime.floor.base_url,
-        client_id=FIRST_PARTY,
+        client_id=client_id,
         iat=issued,
         exp=issued + int(lifetime.total_seconds()),
-        jti=f"{session.hex}{counter}",
-        sid=session,
+        jti=f"{session.id.hex}{session.counter}",
+        sid=session.id,
         scope=scope,
+        auth_time=int(session.proven_at.timestamp()),
+        acr=acr_of(session.factors),
+        amr=session.methods.split(),
     )
+    return sign(runtime, claims)
+
+
+def sign(runtime: Runtime, claims: Claims) -> str:
+    """The token that says `claims`, signed with the newest key. The same claims give the same token."""
+    from joserfc import jws
+
     key_id = runtime.keys.current
     header = {"alg": _ALGORITHM, "typ": _TYPE, "kid": key_id}
     key = _signing_key(_seed(runtime.keys, key_id))
@@ -103,6 +109,9 @@ async def authenticate(runtime: Runtime, token: str) -> Verified:
         session=SessionId(claims.sid),
         scopes=frozenset(claims.scope.split()),
         key=str(claims.sub),
+        client="" if claims.client_id == FIRST_PARTY else claims.client_id,
+        proven_at=float(claims.auth_time),
+        factors=2 if claims.acr == acr_of(2) else 1,
     )
     return Verified(actor, float(claims.exp))
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import Struct
 
 from septet.core.errors import Fault, Problem, TooMany, Unavailable
@@ -41,7 +42,7 @@ class ErrorEntry(Struct, frozen=True, omit_defaults=True):
     """One entry of `errors`. `path` is the place in the reply that is null because of it."""
 
     message: str
-    extensions: Extensions
+    extensions: Extensions | dict[str, Any]
     path: tuple[str | int, ...] = ()
     locations: tuple[Location, ...] = ()
 
@@ -86,7 +87,9 @@ def entry_of(
         errors=problem.faults,
         retry_after=_retry_after(problem),
     )
-    return ErrorEntry(detail, extensions, path, locations)
+    members = problem.members()
+    told = {**msgspec.to_builtins(extensions), **members} if members else extensions
+    return ErrorEntry(detail, told, path, locations)
 
 
 def _retry_after(problem: Problem) -> int:

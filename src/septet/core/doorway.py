@@ -1,0 +1,53 @@
+"""What the HTTP door lends to a system that speaks a protocol of its own, such as OAuth: see `System.routes`.
+
+The rules of such a protocol live in functions that know no HTTP; what a system has here is only its ways in and out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from septet.core.context import Context
+from septet.core.errors import Problem
+from septet.core.limits import Limit
+from septet.core.message import Reply, Request
+from septet.core.pipeline import Pipeline
+from septet.core.runtime import Runtime
+
+
+class Doorway(Protocol):
+    """Lent to `System.routes` once, at start."""
+
+    runtime: Runtime
+    pipeline: Pipeline
+
+    async def context(self, request: Request) -> Context:
+        """Who asks, by a bearer token or, from this server's own pages, by cookie. Raises Unauthenticated."""
+        ...
+
+    def nobodys(self, request: Request) -> Context:
+        """A context that leaves open who asks: for a protocol that finds that out in its own way."""
+        ...
+
+    def spend(self, ctx: Context, limit: Limit, what: str) -> None:
+        """Count one call of `what` as operations are: against the default limit, then `limit`. Raises TooMany."""
+        ...
+
+    async def form(self, request: Request, most_bytes: int = 65_536) -> dict[str, str]:
+        """The body, `application/x-www-form-urlencoded`, each field once.
+
+        Raises UnsupportedMediaType, Malformed for a field that is repeated or no UTF-8, BodyTooLarge, BodyTimeout.
+        """
+        ...
+
+    def query(self, request: Request) -> dict[str, str]:
+        """The query of the address, each field once. Raises Malformed as `form` does."""
+        ...
+
+    def page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Reply:
+        """A page of the system that is nobody else's: never kept, in the language of `ctx` or of the browser."""
+        ...
+
+    def refusal(self, request: Request, problem: Problem) -> Reply:
+        """The reply that tells of a problem, as every operation would."""
+        ...

@@ -1,0 +1,52 @@
+"""What comes of a proof, whichever way it was given: a session, or the question for a second factor.
+
+Every way of signing in ends here, so none of them can pass by a second factor or a suspension.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from septet.core.context import Context
+from septet.identity.factors import challenges
+from septet.identity.factors.challenges import HOLDS_SECONDS
+from septet.identity.factors.rows import ChallengePurpose
+from septet.identity.problems import AccountSuspended, SecondFactorRequired
+from septet.identity.proven import Proven
+from septet.identity.rows import Holder, SessionKind
+from septet.identity.sessions import Opened, open_session, reply
+from septet.identity.types import SessionReply
+
+
+class Challenged(Struct, frozen=True):
+    """The proof holds, and a second factor is asked for: the challenge's token, and what answers it."""
+
+    challenge: str
+    methods: tuple[str, ...]
+
+
+Entered: TypeAlias = Opened | Challenged
+
+
+async def enter(ctx: Context, holder: Holder, proven: Proven, kind: SessionKind = SessionKind.TOKENS) -> Entered:
+    """Let the account's owner in, in the open transaction. Raises AccountSuspended, which only they can meet."""
+    if holder.suspended_at is not None:
+        raise AccountSuspended("This account is suspended.")
+    if holder.second_factor and proven.factors < 2:
+        token = await challenges.begin(ctx, ChallengePurpose.SECOND_FACTOR, holder.id, proven)
+        return Challenged(token, await methods_of(ctx, holder))
+    return await open_session(ctx, holder.id, proven, kind)
+
+
+async def methods_of(ctx: Context, holder: Holder) -> tuple[str, ...]:
+    """What answers a second factor's challenge of this account."""
+    return ("totp", "recovery_code", "passkey")
+
+
+def reply_or_challenge(ctx: Context, entered: Entered) -> SessionReply:
+    """The tokens of a session. Raises SecondFactorRequired for a challenge."""
+    if isinstance(entered, Challenged):
+        raise SecondFactorRequired(entered.challenge, entered.methods, HOLDS_SECONDS)
+    return reply(ctx, entered)

@@ -1,0 +1,76 @@
+"""Signing in: a first proof, a second one where the account has it, and the session that comes of them."""
+
+from __future__ import annotations
+
+import hashlib
+
+from septet.core.context import Context
+from septet.core.limits import per_minute
+from septet.core.operation import operation
+from septet.identity import audit, queries
+from septet.identity.addresses import Address, read_address
+from septet.identity.audit import Action, Outcome
+from septet.identity.entering import Entered, enter, reply_or_challenge
+from septet.identity.hashing import hashing
+from septet.identity.problems import AccountSuspended, InvalidCredentials, SecondFactorRequired
+from septet.identity.proven import BY_PASSWORD
+from septet.identity.rows import Holder, SessionKind
+from septet.identity.types import Credentials, SessionReply
+
+_TRIES_OF_AN_ACCOUNT = per_minute(10, name="account")
+
+
+@operation.post(
+    "/v1/identity/sessions",
+    public=True,
+    steps=True,
+    secret=True,
+    limit=per_minute(30, by="address"),
+    raises=(InvalidCredentials, SecondFactorRequired, AccountSuspended),
+)
+async def sign_in(ctx: Context, body: Credentials) -> SessionReply:
+    """Sign in with e-mail address and password.
+
+    Raises InvalidCredentials, which takes as long for an unknown address as for a wrong password; and, only to who has
+    the password, SecondFactorRequired with a challenge, AccountSuspended.
+    """
+    return reply_or_challenge(ctx, await check_password(ctx, body))
+
+
+async def check_password(ctx: Context, body: Credentials, kind: SessionKind = SessionKind.TOKENS) -> Entered:
+    """What comes of a password: a session, or a challenge. Raises InvalidCredentials, AccountSuspended, TooMany."""
+    address = read_address(body.email)
+    place = _account_and_place(ctx, address)
+    await ctx.spend_everywhere(_TRIES_OF_AN_ACCOUNT, "sign_in", place, refusal="Too many tries. Wait a little.")
+    holder = await ctx.read(_find_holder, address)
+    matches = await hashing(ctx.runtime).matches(holder.password_hash if holder else None, body.password)
+    if holder is None or not matches:
+        await ctx.write_hot(audit.record, Action.SIGN_IN, Outcome.REFUSED, about=holder.id if holder else None)
+        raise InvalidCredentials("E-mail address and password do not belong together.")
+    new_hash = None
+    if holder.password_hash is not None and hashing(ctx.runtime).is_outdated(holder.password_hash):
+        new_hash = await hashing(ctx.runtime).hash(body.password)
+    entered = await ctx.write(_sign_in, holder, new_hash, kind)
+    if entered is None:
+        raise InvalidCredentials("E-mail address and password do not belong together.")
+    return entered
+
+
+async def _find_holder(ctx: Context, address: Address) -> Holder | None:
+    return await ctx.tx.maybe(queries.find_holder_by_email, email_key=address.key)
+
+
+async def _sign_in(ctx: Context, checked: Holder, new_hash: str | None, kind: SessionKind) -> Entered | None:
+    """Let them in, unless the password is no longer the one that was checked."""
+    holder = await ctx.tx.maybe(queries.find_holder, id=checked.id)
+    if holder is None or holder.password_hash != checked.password_hash:
+        return None
+    if new_hash is not None:
+        values = {"account_id": holder.id, "old_hash": holder.password_hash, "new_hash": new_hash}
+        await ctx.tx.run(queries.replace_password, **values)
+    return await enter(ctx, holder, BY_PASSWORD, kind)
+
+
+def _account_and_place(ctx: Context, address: Address) -> str:
+    """Tells one account as tried from one place, without keeping the address in memory."""
+    return hashlib.sha256(f"{address.key}\0{ctx.client.address}".encode()).hexdigest()[:32]
