@@ -1,12 +1,12 @@
 -- For wrk: sends the paths of a file in turn, with one method and one body, and prints what happened as JSON.
--- Arguments: method, body ("" for none), file of paths, milliseconds each connection waits between requests.
+-- Arguments: file of paths, method, body ("" for none), milliseconds each connection waits between requests.
 
 local requests, position = {}, 0
 
 function init(args)
-  wrk.method = args[1]
-  if args[2] ~= "" then wrk.body = args[2] end
-  for path in io.lines(args[3]) do requests[#requests + 1] = wrk.format(nil, path) end
+  wrk.method = args[2]
+  if args[3] ~= "" then wrk.body = args[3] end
+  for path in io.lines(args[1]) do requests[#requests + 1] = wrk.format(nil, path) end
   local pause = tonumber(args[4])
   if pause > 0 then
     function delay() return pause end
