@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import types
 import typing
@@ -64,7 +65,7 @@ class Registry:
     def listeners(self, event: type[Event]) -> list[Task]:
         return [task for task in self.tasks.values() if task.mark.event is event]
 
-    @property
+    @functools.cached_property
     def member_scopes(self) -> frozenset[str]:
         """What every account's token may do."""
         return frozenset(name for name, scope in self.scopes.items() if scope.members)

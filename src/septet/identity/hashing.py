@@ -28,7 +28,7 @@ from septet.identity.settings import IdentitySettings
 
 T = TypeVar("T")
 _SALT_BYTES, _HASH_BYTES = 16, 32
-_NICENESS = 5
+_NICENESS = 10
 
 
 class Hashing:

@@ -29,6 +29,7 @@ from septet.core.types import AccountId, SessionId
 from septet.identity.rows import SessionRow
 
 if TYPE_CHECKING:  # it is loaded with the first token that is made or read: most commands meet none
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from joserfc.jwk import GuestProtocol, OKPKey
 
 FIRST_PARTY = "first-party"
@@ -90,13 +91,13 @@ def access_token(
 
 
 def sign(runtime: Runtime, claims: Claims) -> str:
-    """The token that says `claims`, signed with the newest key. The same claims give the same token."""
-    from joserfc import jws
+    """The token that says `claims`, signed with the newest key. The same claims give the same token.
 
-    key_id = runtime.keys.current
-    header = {"alg": _ALGORITHM, "typ": _TYPE, "kid": key_id}
-    key = _signing_key(_seed(runtime.keys, key_id))
-    return jws.serialize_compact(header, msgspec.json.encode(claims), key, algorithms=[_ALGORITHM])
+    It is put together here (RFC 7515 section 7.1): with joserfc, making one costs half as much again as signing it.
+    """
+    header, key = _signer(_seed(runtime.keys, runtime.keys.current), runtime.keys.current)
+    signed = header + _encoded(msgspec.json.encode(claims))
+    return (signed + b"." + _encoded(key.sign(signed))).decode()
 
 
 async def authenticate(runtime: Runtime, token: str) -> Verified:
@@ -173,6 +174,20 @@ def _read(keys: Keyring, token: str) -> Claims | None:
 
 def _seed(keys: Keyring, key_id: str) -> bytes:
     return keys.derive("identity.access-token", key_id)
+
+
+@functools.lru_cache(maxsize=16)
+def _signer(seed: bytes, key_id: str) -> tuple[bytes, Ed25519PrivateKey]:
+    """The header of every token that this key signs, encoded, and the key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    header = msgspec.json.encode({"alg": _ALGORITHM, "typ": _TYPE, "kid": key_id})
+    return _encoded(header) + b".", Ed25519PrivateKey.from_private_bytes(seed)
+
+
+def _encoded(raw: bytes) -> bytes:
+    """Base64url without padding (RFC 7515 section 2)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=")
 
 
 @functools.lru_cache(maxsize=16)

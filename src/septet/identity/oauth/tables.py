@@ -12,9 +12,7 @@ clients = Table(
     metadata,
     Column("id", Id, primary_key=True),
     Column("name", Text, nullable=False),
-    Column(
-        "authentication", Text, nullable=False
-    ),  # by RFC 7591: `none` for a public one
+    Column("authentication", Text, nullable=False),  # by RFC 7591: `none` for a public one
     Column("secret_hash", LargeBinary),
     Column("keys", Json),  # its public keys, for private_key_jwt: a JSON Web Key Set
     Column("redirect_uris", Json, nullable=False),
