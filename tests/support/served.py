@@ -1,4 +1,4 @@
-"""A Septet that is really served: its own process, granian, loopback; for clients that speak HTTP by themselves.
+"""A Septet that is really served: its own process, loopback; for clients that speak HTTP by themselves.
 
 Identity and the notes beside it, on SQLite, with e-mail verification off so that a client can register by itself,
 and with an administrator.

@@ -1,7 +1,7 @@
 """The sockets that `serve` listens on, opened before anything else: a port that is taken is known at once.
 
-They are ours and not granian's, which shares its port with anybody who asks for it: so a second server is refused,
-port 0 is known before the application is built, and connections that wait outlive a worker that died.
+Opened by whoever starts workers, so that a second server is refused, port 0 is known before the application is built,
+and connections that wait outlive a worker that died.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def holder_of(port: int) -> str | None:
     for process in Path("/proc").glob("[0-9]*") if inodes else ():
         try:
             if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
-                return f"{(process / 'comm').read_text().strip()} (process {process.name})"
+                return f"{(process / 'comm').read_text(errors='replace').strip()} (process {process.name})"
         except OSError:  # it ended, or it is somebody else's
             continue
     return None
@@ -92,7 +92,7 @@ def _bind(
 def _why_not(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
         holder, free = holder_of(port), free_port(host, port)
-        advice = f" Take another: SEPTET_PORT={free} make serve" if free else ""
+        advice = f" Take another: SEPTET_PORT={free}" if free else ""
         return f"SEPTET_PORT: port {port} is taken{f' by {holder}' if holder else ''}.{advice}"
     if error.errno == errno.EACCES:
         return f"SEPTET_PORT: port {port} needs more rights than this user has; take one from 1024 up"

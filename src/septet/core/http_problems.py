@@ -23,6 +23,12 @@ class UnsupportedMediaType(Problem):
     code = "unsupported_media_type"
 
 
+class AddressTooLong(Problem):
+    """The address that was asked for is longer than this server reads."""
+
+    code = "address_too_long"
+
+
 class BodyTooLarge(Problem):
     """The body has more bytes than this server reads."""
 

@@ -1,12 +1,12 @@
 """A request and a reply as the HTTP doors see them, free of any server's protocol.
 
-Everything between the two is a function `Request -> Reply`; `doors/http.py` adapts it to a server.
+Everything between the two is a function `Request -> Reply`; `doors/http1.py` and `doors/asgi.py` bring it to a client.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Protocol
 
 from msgspec import Struct
 
@@ -17,7 +17,6 @@ from septet.core.http_problems import BodyTooLarge, HeadersTooLarge
 from septet.core.trail import Trail
 
 Headers = Sequence[tuple[bytes, bytes]]
-Receive = Callable[[], Awaitable[Any]]  # gives ASGI's http.request messages
 
 MOST_HEADERS = 100
 JSON = b"application/json"
@@ -56,6 +55,18 @@ _LISTS = {
 _NOT_PICKED = dict.fromkeys(_PICKED.values())
 
 
+class BodySource(Protocol):
+    """Where the body of a request comes from."""
+
+    def arrived(self) -> bytes | None:
+        """The whole body if it is there at once, None if it is not. Asked once, before any `part`."""
+        ...
+
+    async def part(self) -> bytes:
+        """The next part, nothing at the end. Raises Malformed if the client leaves before that."""
+        ...
+
+
 class Request:
     """One request. `read_headers` fills in what is picked from its headers; who asks and the route come after."""
 
@@ -86,14 +97,14 @@ class Request:
         "path",
         "peer",
         "query",
-        "receive",
         "request_id",
         "scheme",
+        "source",
         "trail",
     )
 
     def __init__(
-        self, method: str, path: bytes, query: bytes, headers: Headers, peer: str, scheme: str, receive: Receive
+        self, method: str, path: bytes, query: bytes, headers: Headers, peer: str, scheme: str, source: BodySource
     ) -> None:
         self.method = method
         self.path = path  # as it was sent: still percent-encoded
@@ -101,7 +112,7 @@ class Request:
         self.headers = headers
         self.peer = peer
         self.scheme = scheme
-        self.receive = receive
+        self.source = source
         self.request_id = ""
         self.trail = Trail("http")
         self.client: Client = NOWHERE
@@ -154,22 +165,22 @@ class Request:
                 raise Malformed("Content-Length is a number.")
             if int(length[:19]) > most_bytes:
                 raise _too_large(most_bytes)
+        whole = self.source.arrived()
+        if whole is not None:
+            if len(whole) > most_bytes:
+                raise _too_large(most_bytes)
+            return whole
         return await deadline.read(self._read(most_bytes))
 
     async def _read(self, most_bytes: int) -> bytes:
         parts: list[bytes] = []
         size = 0
-        while True:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise Malformed("The body ended before its time.")
-            part = message.get("body", b"")
+        while part := await self.source.part():
             size += len(part)
             if size > most_bytes:
                 raise _too_large(most_bytes)
             parts.append(part)
-            if not message.get("more_body", False):
-                return parts[0] if len(parts) == 1 else b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def _too_large(most_bytes: int) -> Problem:

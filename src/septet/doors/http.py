@@ -1,7 +1,7 @@
 """The HTTP door: one application for every request, whatever answers it.
 
 A request takes one path: headers read and limited → who the client is → route → its handler → the headers that
-every reply carries → counted and, if it failed or was slow, logged. Nothing here knows ASGI but `__call__`.
+every reply carries → counted and, if it failed or was slow, logged.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import structlog
 
 from septet.core.body_deadline import BodyDeadline
 from septet.core.errors import NotFound, Problem
-from septet.core.http_problems import MethodNotAllowed
+from septet.core.http_problems import AddressTooLong, MethodNotAllowed
 from septet.core.message import HTML, Reply, Request, Route
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
 from septet.core.trail import TRAIL, new_trace_id
 from septet.core.versions import COMPRESSED, is_known
+from septet.doors.asgi import answer_asgi
 from septet.doors.client import Clients
 from septet.doors.compression import WORTH_IT, accepts_gzip, compress
 from septet.doors.cors import Cors
@@ -38,6 +39,7 @@ from septet.doors.site import Site
 log = structlog.get_logger()
 
 _GIVEN_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}\Z")
+MOST_ADDRESS = 16_384  # bytes of path and query
 _WITHOUT_BODY = frozenset({204, 304})
 _NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 _EVERY_PAGE = (
@@ -52,7 +54,6 @@ _EVERY_PAGE = (
     (b"x-frame-options", b"DENY"),
 )
 _OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
-_CLOSE = (b"connection", b"close")
 
 
 class Application:
@@ -91,31 +92,17 @@ class Application:
             self._router.add(Endpoint(route.name, route.method, route.path, route.handler))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Speaks ASGI."""
-        if scope["type"] != "http":
-            return await self._not_http(scope, receive, send)
-        client = scope["client"]
-        request = Request(
-            scope["method"],
-            scope.get("raw_path") or scope["path"].encode(),
-            scope["query_string"],
-            scope["headers"],
-            client[0] if client else "",
-            scope["scheme"],
-            receive,
-        )
+        """Speaks ASGI, for servers and tests that do; `septet serve` has `doors/http1.py`."""
+        await answer_asgi(self, scope, receive, send)
+
+    def begin(self) -> None:
+        """A request is to be answered; `end` follows once its reply is out."""
         self.metrics.running += 1
-        try:
-            reply = await self.answer(request)
-            if self.draining and scope["http_version"] == "1.1":
-                reply.headers.append(_CLOSE)
-            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-            await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else reply.body})
-        finally:
-            TRAIL.set(None)
-            self.metrics.running -= 1
-            if not self.metrics.running:
-                self._idle.set()
+
+    def end(self) -> None:
+        self.metrics.running -= 1
+        if not self.metrics.running:
+            self._idle.set()
 
     async def answer(self, request: Request) -> Reply:
         """The reply to a request, with all of its headers."""
@@ -147,6 +134,17 @@ class Application:
         self._record(request, reply, endpoint)
         return reply
 
+    def refuse(self, request: Request, problem: Problem) -> Reply:
+        """The reply to what could not be read as a request at all."""
+        request.request_id = request.trail.trace_id = new_trace_id()
+        reply = failed(problem, request, self._nowhere.name)
+        self._finish(request, reply)
+        request.trail.mark("encode")
+        request.trail.method, request.trail.status = request.method, reply.status
+        self.runtime.telemetry.end(request.trail)
+        self._record(request, reply, self._nowhere)
+        return reply
+
     async def drain(self) -> None:
         """Say that this process is not ready any more, and wait for the requests that it is still answering."""
         self.draining = True
@@ -158,6 +156,8 @@ class Application:
     def _identify(self, request: Request) -> None:
         """Name the request and its trace, and tell who sent it. Only a trusted proxy may name them otherwise."""
         request.request_id = request.trail.trace_id = new_trace_id()
+        if len(request.path) + len(request.query) > MOST_ADDRESS:
+            raise AddressTooLong(f"At most {MOST_ADDRESS} bytes of path and query.")
         request.read_headers(self._most_headers)
         if self._clients.identify(request).trusted:
             given = request.given_request_id
@@ -220,18 +220,6 @@ class Application:
                 request_id=request.request_id,
                 actor=str(request.actor_id) if request.actor_id else None,
             )
-
-    async def _not_http(self, scope: Any, receive: Any, send: Any) -> None:
-        """Starting and stopping are `app.py`'s, so there is little to do; nobody here answers WebSockets yet."""
-        if scope["type"] == "lifespan":
-            await receive()
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await self.drain()
-            await send({"type": "lifespan.shutdown.complete"})
-        else:
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
 
 
 def _encoding_of(request: Request, reply: Reply) -> bytes | None:

@@ -10,6 +10,7 @@ from msgspec import Struct
 from septet.core import errors
 from septet.core.errors import Fault, Problem
 from septet.core.http_problems import (
+    AddressTooLong,
     BodyTimeout,
     BodyTooLarge,
     HeadersTooLarge,
@@ -34,6 +35,7 @@ class DocumentTooLarge(Problem):
 
 
 OF_HTTP: tuple[type[Problem], ...] = (
+    AddressTooLong,
     MethodNotAllowed,
     NotAcceptable,
     UnsupportedMediaType,
@@ -57,6 +59,7 @@ STATUS: dict[type[Problem], int] = {
     errors.Conflict: 409,
     errors.PreconditionFailed: 412,
     BodyTooLarge: 413,
+    AddressTooLong: 414,
     UnsupportedMediaType: 415,
     errors.Invalid: 422,
     errors.TooMany: 429,
