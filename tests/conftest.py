@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,15 @@ from support.entering import Entering
 from support.valkey import ValkeyServer
 
 pytest_plugins = ["septet.testing.plugin"]  # async tests, postgres_server and database_url
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _settings_of_nobody() -> Iterator[None]:
+    """What whoever runs the tests has set is nothing to a test, nor to a process that it starts."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in [name for name in os.environ if name.startswith("SEPTET_")]:
+            patched.delenv(name)
+        yield
 
 
 @pytest.fixture(autouse=True)

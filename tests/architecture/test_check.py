@@ -83,6 +83,12 @@ async def test_every_rule_on_source_and_declarations(tmp_path: Path, monkeypatch
     assert len(faults) == len(expected), faults
 
 
+async def test_a_file_that_is_no_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes = {"unfinished.py": ("", '"""Not used yet."""\n\ndef half(:\n')}
+    faults = await faults_of(system_of(tmp_path, "shack", changes, monkeypatch))
+    assert faults == ["shack/unfinished.py, line 3, is no Python: invalid syntax"]
+
+
 async def test_a_need_opens_the_public_file_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = "from septet.identity.public import AccountDeleted\nfrom septet.identity import queries\n"
     card = system_of(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +18,13 @@ from septet.core.keys import Keyring
 from septet.core.mail import Message
 from septet.engines.database.archive import WORKPLACE, workplace
 from septet.engines.database.manifest import ArchiveError
+from septet.engines.database.moved import mark_moved
 from septet.engines.database.postgresql_programs import Programs, split_password
 from septet.engines.database.revisions import revision_files
 from septet.engines.mail.mailbox import LocalMailbox
 from septet.testing.databases import new_postgresql_database
 from support import things
-from support.backups import Septet, fill, manifest, members
+from support.backups import Septet, fill, forge, manifest, members
 from support.disks import small_disk_at
 from support.postgres import PostgresServer
 from support.sql import create_tables, execute
@@ -191,3 +194,42 @@ async def test_a_password_is_on_no_command_line(tmp_path: Path) -> None:
     assert os.environ.get("PGPASSWORD") is None
     with pytest.raises(ArchiveError, match="is not in"):
         await Programs(str(tmp_path)).run("psql")
+
+
+def test_a_file_that_was_moved_is_backed_up_only_if_that_is_wanted(embedded: Septet, tmp_path: Path) -> None:
+    """Whoever goes on naming it would keep copies of a day long past, and believe them to be of today."""
+    mark_moved(tmp_path / "data" / "septet.db", "postgresql://ann:secret@db/septet")
+    complaint = embedded.refused("backup", tmp_path / "a.tar.gz")
+    assert "was moved to db/septet" in complaint
+    assert "--anyway" in complaint
+    assert not (tmp_path / "a.tar.gz").exists()
+    embedded.done("backup", tmp_path / "a.tar.gz", "--anyway")
+    embedded.done("verify", tmp_path / "a.tar.gz")
+
+
+ESCAPE = "\x1b[2J\x9b2J\u202e"
+FORGERIES = {
+    "release": lambda said: said.update(septet=f"0.1{ESCAPE}"),
+    "database": lambda said: said.update(database=f"sqlite{ESCAPE}"),
+    "key": lambda said: said.update(key_ids=[ESCAPE]),
+    "table": lambda said: said["content"]["tables"][0].update(name=f"thing\nseptet: all is well {ESCAPE}"),
+    "column": lambda said: said["content"]["tables"][0].update(columns={ESCAPE: "text"}),
+    "revision": lambda said: said["content"].update(revisions={"core": f"9999\n{ESCAPE}"}),
+    "system": lambda said: said["content"].update(revisions={f"co\nre{ESCAPE}": "0001"}),
+    "format": lambda said: said.update(format=ESCAPE),
+    "file": lambda said: said["files"][0].update(name=ESCAPE),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES)
+def test_a_terminal_obeys_nothing_that_a_forger_wrote(
+    forgery: Callable[[Any], None], embedded: Septet, tmp_path: Path
+) -> None:
+    embedded.done("backup", tmp_path / "a.tar.gz")
+    forge(tmp_path / "a.tar.gz", tmp_path / "b.tar.gz", forgery)
+    for command in ("verify", "restore"):
+        result = embedded(command, tmp_path / "b.tar.gz")
+        assert not any(character in result.output for character in ESCAPE if not character.isprintable())
+        if result.exit_code:
+            assert (result.output[:8], result.output.count("\n")) == ("septet: ", 1)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

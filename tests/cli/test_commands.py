@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import Struct
 
 from septet import __version__
 from septet.cli.main import COMMANDS, cli
@@ -20,6 +21,13 @@ from septet.core.mail import Message
 from septet.engines.mail.mailbox import LocalMailbox
 
 Call = Callable[..., Result]
+
+
+class Provider(Struct):
+    """A setting that has parts."""
+
+    name: str
+    client_secret: str
 
 
 @pytest.fixture
@@ -52,7 +60,7 @@ def test_a_light_command_loads_nothing_heavy(words: str, tmp_path: Path) -> None
     )
     ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "'click'" in ran.stderr
-    for heavy in ("sqlalchemy", "granian", "asyncpg", "alembic", "structlog", "jinja2"):
+    for heavy in ("sqlalchemy", "httptools", "asyncpg", "alembic", "structlog", "jinja2"):
         assert f"'{heavy}'" not in ran.stderr
 
 
@@ -91,6 +99,21 @@ def test_mail_is_listed_shown_and_cleared(call: Call, tmp_path: Path) -> None:
     assert call("mail", "show").output.count("Letter 2") == 1
     assert call("mail", "show", "3").exit_code == 1
     assert call("mail", "clear").output == "2 letters removed.\n"
+
+
+def test_letters_that_others_put_there_are_shown_too(call: Call, tmp_path: Path) -> None:
+    box = tmp_path / "data" / "mailbox" / "new"
+    box.mkdir(parents=True)
+    (box / "1.bare").write_bytes(b"Hello")
+    (box / "2.odd").write_bytes(b"Date: yesterday\nTo: \x1b[2J@x\nSubject: =?utf-8?q?a=0Ab=1B[2J?=\n\nHi\n")
+    (box / "3.unknown").write_bytes(b"Content-Type: text/plain; charset=klingon\n\nnuqneH\n")
+    (box / "4.parts").write_bytes(b"Content-Type: multipart/mixed; boundary=x\n\nno part at all\n")
+    listed = call("mail", "list")
+    assert (listed.exit_code, len(listed.output.splitlines())) == (0, 4)
+    for number in range(1, 5):
+        shown = call("mail", "show", str(number))
+        assert (shown.exit_code, "\x1b" in listed.output + shown.output) == (0, False), shown.exception
+    assert "nuqneH" in call("mail", "show", "3").output
 
 
 def test_there_is_no_mailbox_where_mail_is_sent(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +172,9 @@ def test_passwords_in_addresses_are_hidden(url: str, shown: str) -> None:
         ("SEPTET_IDENTITY_PASSWORD_MIN", 15, 15),
         ("SEPTET_OTLP_HEADERS", ("authorization=Bearer abc",), ["***"]),
         ("SEPTET_MAX_HEADERS", 32_768, 32_768),
+        ("SEPTET_X_PROVIDERS", [{"name": "a", "client_secret": "s3cr3t"}], [{"name": "a", "client_secret": "***"}]),
+        ("SEPTET_X_PROVIDERS", (Provider("a", "s3cr3t"),), [{"name": "a", "client_secret": "***"}]),
+        ("SEPTET_X_PROVIDERS", {"a": {"url": "https://me:s3cr3t@b"}}, {"a": {"url": "https://me:***@b"}}),
         ("SEPTET_CORS_ORIGINS", ("https://me:s3cr3t@a.example",), ["https://me:***@a.example"]),
     ],
 )

@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.server import PATIENCE, is_running, wait_until
+from support.processes import children_of, is_running
+from support.server import PATIENCE, wait_until
 
 OPERATION = '''
 from septet.core.context import Context
@@ -83,8 +84,7 @@ class Development:
         return str(httpx.get(f"{self.address}/v1/crm/greetings", timeout=PATIENCE).json().get("text"))
 
     def servers(self) -> list[int]:
-        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, check=False)
-        return [int(line) for line in found.stdout.split()]
+        return children_of(self.process.pid)
 
 
 @pytest.fixture

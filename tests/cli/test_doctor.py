@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +18,12 @@ from septet.cli.checks import Check, Verdict
 from septet.cli.main import cli
 from septet.cli.service_checks import check_clock, check_mail, check_valkey, check_verification
 from septet.core.keys import Keyring
+from septet.engines.database.moved import mark_moved
 from septet.identity.settings import EmailVerification, IdentitySettings
 from septet.settings import Settings
 
 Call = Callable[..., Result]
+doctor = importlib.import_module("septet.cli.doctor")
 OK, WARN, FAIL = Verdict.OK, Verdict.WARN, Verdict.FAIL
 
 
@@ -70,6 +74,19 @@ def test_the_database_is_looked_at(call: Call, database_url: str, monkeypatch: p
     assert ("ok", f"the {kind} database answers and is up to date") in after
     if kind == "postgresql":
         assert ("ok", "the database's clock agrees with ours") in after
+
+
+def test_a_database_that_was_moved_fails_it(call: Call, tmp_path: Path) -> None:
+    assert CliRunner().invoke(cli, ["migrate", "up"]).exit_code == 0
+    mark_moved(tmp_path / "data" / "septet.db", "postgresql://ann:s3cr3t@db/septet")
+    result = call("--json")
+    (failed,) = [what for verdict, what in verdicts(result) if verdict == "FAIL"]
+    assert (result.exit_code, "was moved to db/septet: set SEPTET_DATABASE_URL" in failed) == (1, True)
+
+
+def test_a_terminal_obeys_nothing_that_a_service_says(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "check_machine", lambda settings: [checks.warn("\x1b[2Jhi\nok", "\x1b[1Athis")])
+    assert "warn  ?[2Jhi ok\n      → ?[1Athis\n" in call().output
 
 
 def test_a_database_that_is_not_there_fails_it(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +143,20 @@ def test_the_data_folder(tmp_path: Path) -> None:
     assert found(private) == [WARN, OK]
     (tmp_path / "file").touch()
     assert found(tmp_path / "file") == [FAIL, OK]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+def test_files_of_another_user_in_the_data_folder(tmp_path: Path) -> None:
+    """As `sudo septet …` leaves them: the server can then not open them."""
+    folder = tmp_path / "data"
+    folder.mkdir(0o700)
+    (folder / "keys").touch()
+    (folder / "septet.db").touch()
+    os.chown(folder, 65_534, -1)
+    os.chown(folder / "keys", 65_534, -1)
+    found = [check for check in checks.check_data_folder(folder, 1 << 40) if check.verdict is WARN]
+    assert [check.what for check in found] == [f"septet.db in {folder} belongs to another user than the folder"]
+    assert found[0].advice == f"run: chown -R 65534 {folder}"
 
 
 def test_a_port_that_another_program_has(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from septet.cli.checks import check_port
+from septet.cli.common import plain_errors
 from septet.cli.listener import free_port, holder_of, open_listeners
-from septet.settings import WrongSettingError
+from septet.settings import Settings, WrongSettingError
 
 
 @contextlib.contextmanager
@@ -78,6 +80,23 @@ def test_who_has_a_port() -> None:
         port = port_of(opened)
         assert str(holder_of(port)).endswith(f"(process {os.getpid()})")
     assert holder_of(port) is None
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="only Linux tells")
+def test_the_name_of_who_has_a_port_may_be_anything(tmp_path: Path) -> None:
+    """A process gives itself its name."""
+    own = Path("/proc/self/comm")
+    before = own.read_bytes()
+    own.write_bytes(b"\x1b[2J\xff")
+    try:
+        with listening("127.0.0.1") as opened:
+            settings = Settings(port=port_of(opened))
+            found = check_port(settings)
+            assert f"(process {os.getpid()})" in found.what
+            with pytest.raises(SystemExit), plain_errors():
+                open_listeners("127.0.0.1", settings.port, 1)
+    finally:
+        own.write_bytes(before)
 
 
 def test_the_next_free_port_is_free() -> None:

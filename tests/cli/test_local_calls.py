@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from septet.cli import handing_over, local_calls, local_door
 from septet.cli.handing_over import hand_over
-from septet.cli.local_calls import MOST_BYTES, SOCKET, Caller
+from septet.cli.local_calls import MOST_BYTES, SOCKET, Caller, Said
 from support.people import PASSWORD
 from support.server import Server, serving, wait_until
 
@@ -221,6 +221,19 @@ def test_what_a_reply_means(here: Path, reply: bytes, code: int | None, capfd: p
         assert hand_over(["list_accounts"]) == code
         answering.join()
     assert capfd.readouterr().out == ""
+
+
+def test_a_terminal_obeys_nothing_that_a_server_of_another_user_says(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Root takes the reply of whoever owns the folder."""
+    said = Said(stdout="\x1b[2Jmade\n", stderr="\x9bAsure\n")
+    assert handing_over._say(said) == 0
+    assert capfd.readouterr() == (said.stdout, said.stderr)  # a program gets what there is
+    for out in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(out, "isatty", lambda: True)
+    assert handing_over._say(said) == 0
+    assert capfd.readouterr() == ("?[2Jmade\n", "?Asure\n")
 
 
 def test_a_process_does_it_itself_where_a_server_might_do_otherwise(

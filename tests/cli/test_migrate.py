@@ -38,7 +38,7 @@ def call(database_url: str, shop: Shop, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("SEPTET_DATABASE_URL", database_url)
     monkeypatch.setenv("SEPTET_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setattr(systems, "installed_systems", lambda settings: [FLOOR, shop.system])
-    return lambda *words: CliRunner().invoke(migrate, words)
+    return lambda *words, **how: CliRunner().invoke(migrate, words, **how)
 
 
 def test_status_up_and_down(call: Call, shop: Shop, database_url: str) -> None:
@@ -116,17 +116,18 @@ def test_a_revision_that_fails_is_told_in_a_line(call: Call, shop: Shop) -> None
 
 
 def test_check_finds_what_breaks_rules_and_what_does_not_arrive(call: Call, shop: Shop, database_url: str) -> None:
-    on = [] if database_url.startswith("sqlite") else ["--on", database_url]
-    result = call("check", *on)
+    on = [] if database_url.startswith("sqlite") else ["--on", "-"]
+    result = call("check", *on, input=f"{database_url}\n")
     assert (result.exit_code, result.output) == (0, "The revisions of core, shop keep the rules.\n")
 
     shop.revise(PRICES, DROP_PRICES)
     shop.revise('op.create_index("shop_item_price", "shop_item", ["price"])', 'op.drop_index("shop_item_price")')
-    result = call("check", *on)
+    result = call("check", *on, input=f"{database_url}\n")
     assert result.exit_code == 1
     assert "shop 0003, line 8: building an index under a lock" in result.stderr
     assert "on SQLite, shop: remove_column shop_item shop_item.price" in result.stderr
-    assert ("on postgresql://" in result.stderr) is bool(on)
+    assert ("on PostgreSQL, " in result.stderr) is bool(on)
+    assert database_url not in result.stderr  # it can hold a password
 
 
 def test_new_writes_the_revision_that_is_missing(

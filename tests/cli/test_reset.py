@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from septet.cli.main import cli
 from septet.core.keys import Keyring
+from septet.engines.database.moved import moved_mark
 from septet.engines.database.revisions import MOVE_STATE
-from septet.engines.database.sqlite import moved_mark
 from septet.testing.databases import new_postgresql_database, opened
 from support import things
 from support.backups import Septet, fill, rows
@@ -117,6 +117,19 @@ def test_a_target_of_a_move_that_was_given_up_begins_anew(
         assert "is not finished" in septet.refused("migrate", "status")
         septet.done("reset", "--yes", "--database", url.rpartition("?")[0].rpartition("/")[2])
         septet.done("migrate", "up", "core")
+
+
+def test_the_file_that_was_moved_into_postgresql_goes_as_well(
+    septet: Septet, monkeypatch: pytest.MonkeyPatch, postgres_server: PostgresServer
+) -> None:
+    """Else all data of that day would stay, and come back with the setting."""
+    moved_mark(septet.folder / "septet.db").write_text("db/septet")
+    with new_postgresql_database(postgres_server) as url:
+        septet.use(url, septet.folder)
+        septet.done("migrate", "up", "core")
+        said = septet.done("reset", "--yes", "--database", url.rpartition("?")[0].rpartition("/")[2])
+        assert f"{septet.folder / 'septet.db'}  " in said
+        assert names(septet.folder) == {"backups", "notes-of-mine.txt"}
 
 
 def test_a_database_is_named_only_on_postgresql(septet: Septet) -> None:

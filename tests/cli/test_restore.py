@@ -17,7 +17,7 @@ from septet.core.keys import Keyring
 from septet.core.mail import Message
 from septet.engines.database import presence, sqlite_path
 from septet.engines.database.backup_sqlite import put_in_place
-from septet.engines.database.sqlite import moved_mark
+from septet.engines.database.moved import moved_mark
 from septet.engines.mail.mailbox import LocalMailbox
 from septet.settings import Settings
 from septet.testing.databases import new_postgresql_database, new_sqlite_database, opened

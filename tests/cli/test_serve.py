@@ -91,7 +91,7 @@ def test_a_port_that_is_taken_is_said_with_who_has_it_and_which_is_free(tmp_path
             with started(tmp_path / "other", port=server.port, workers=workers) as other:
                 assert other.process.wait(PATIENCE) == 2
             assert f"port {server.port} is taken" in other.said
-            assert re.search(r"SEPTET_PORT=\d+ make serve", other.said)
+            assert re.search(r"Take another: SEPTET_PORT=\d+", other.said)
             if Path("/proc/net/tcp").exists():
                 assert f"(process {server.process.pid})" in other.said
         assert server.get("/health/live").status_code == 200

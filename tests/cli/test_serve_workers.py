@@ -9,7 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from support.server import PATIENCE, Server, is_running, serving, started, wait_until
+from support.processes import is_running
+from support.server import PATIENCE, Server, serving, started, wait_until
 
 
 def wait_for_workers(server: Server, count: int, gone: int = 0) -> list[int]:

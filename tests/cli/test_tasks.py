@@ -31,12 +31,12 @@ def call(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return lambda *words: CliRunner().invoke(tasks, words)
 
 
-def store_one_that_waits_and_one_that_is_dead(database_url: str, folder: Path) -> None:
+def store_one_that_waits_and_one_that_is_dead(database_url: str, folder: Path, why: str = "no hope") -> None:
     """Task 1, for the year 2050, and task 2, which failed in both of its attempts."""
     clock = Clock()
 
     async def fail(ctx: Context, number: int) -> None:
-        raise ValueError("no hope")
+        raise ValueError(why)
 
     async def prepare() -> None:
         async with chores(database_url, folder, clock) as septet:
@@ -72,6 +72,13 @@ def test_the_list_shows_all_but_payloads(call: Call, database_url: str, tmp_path
     assert dead.split()[:3] == ["2", "chores.fragile", "dead"]
     assert dead.endswith("2       ValueError: no hope")
     assert dead.index("ValueError") == heads.index("LAST ERROR")
+
+
+def test_a_terminal_obeys_nothing_that_made_a_task_fail(call: Call, database_url: str, tmp_path: Path) -> None:
+    store_one_that_waits_and_one_that_is_dead(database_url, tmp_path, "no \x1b[2Jhope\u202e")
+    shown = call("list").stdout
+    assert shown.splitlines()[-1].endswith("ValueError: no ?[2Jhope?")
+    assert "\x1b" not in call("show", "2").stdout
 
 
 def test_the_list_is_filtered_cut_and_given_as_json(call: Call, database_url: str, tmp_path: Path) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 
 import httpx
-import pytest
 
 from support.followed import reading
+from support.npm import skip_without_npm
 from support.served import PASSWORD
 
 ROOT = Path(__file__).parents[2]
@@ -18,8 +17,7 @@ PAGE = ROOT / "docs" / "clients.md"
 
 
 def test_it_works_as_written(server: str, tmp_path: Path) -> None:
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("NODE AND NPM ARE NOT INSTALLED: THE PAGE ABOUT CLIENTS WAS NOT FOLLOWED")
+    skip_without_npm("THE PAGE ABOUT CLIENTS WAS NOT FOLLOWED")
     ann = {"email": "ann@example.com", "password": PASSWORD}
     httpx.post(f"{server}/v1/identity/accounts", json=ann).raise_for_status()
     environment = {

@@ -4,9 +4,6 @@ the GraphQL-over-HTTP specification. What comes from npm is installed once, into
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,10 +12,10 @@ from gql.transport.exceptions import TransportQueryError, TransportServerError
 from gql.transport.httpx import HTTPXTransport
 
 from septet.core.ids import new_id
+from support.npm import copied_with_packages, run, skip_without_npm
 from support.served import sign_in
 
 HERE = Path(__file__).parent / "graphql_npm"
-BUILD = Path(__file__).parents[2] / "build"
 CREATE = "mutation Create($title: String!) { createNote(input: {title: $title}) { id title } }"
 PAGE = """
 query Page($first: Int!, $after: String) {
@@ -30,36 +27,9 @@ query Page($first: Int!, $after: String) {
 """
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    finished = subprocess.run(
-        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, timeout=110, check=False
-    )
-    assert finished.returncode == 0, f"{command[0]}:\n{finished.stdout[-8000:]}\n{finished.stderr[-8000:]}"
-    return finished.stdout
-
-
-def installed() -> Path:
-    """The folder of the npm packages, installed if they are not there yet; its name changes with what they are."""
-    wanted = (HERE / "package.json").read_bytes()
-    folder = BUILD / f"graphql-{hashlib.sha256(wanted).hexdigest()[:12]}"
-    if not folder.exists():
-        unfinished = BUILD / f"graphql-{new_id()}"
-        unfinished.mkdir(parents=True)
-        (unfinished / "package.json").write_bytes(wanted)
-        run("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", cwd=unfinished)
-        try:
-            unfinished.rename(folder)
-        except OSError:  # another test process was quicker
-            shutil.rmtree(unfinished)
-    return folder
-
-
 def test_javascript_clients_and_the_specification_s_audits(server: str, tmp_path: Path) -> None:
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("NODE AND NPM ARE NOT INSTALLED: THE JAVASCRIPT CLIENTS WERE NOT TESTED")
-    (tmp_path / "node_modules").symlink_to(installed() / "node_modules")
-    for name in ("package.json", "program.js"):
-        shutil.copy(HERE / name, tmp_path / name)
+    skip_without_npm("THE JAVASCRIPT CLIENTS WERE NOT TESTED")
+    copied_with_packages(HERE, tmp_path)
     assert run("node", "program.js", server, f"ada-{new_id()}@example.com", cwd=tmp_path) == "done\n"
 
 

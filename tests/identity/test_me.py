@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyotp
 import pytest
 
 from septet.app import Septet
 from septet.core.errors import Forbidden, PreconditionFailed, Unauthenticated
 from septet.core.versions import etag_of
-from septet.identity.problems import InvalidCredentials, InvalidRefreshToken
+from septet.identity.factors.types import SecondFactorProof, TotpProof
+from septet.identity.problems import InvalidCredentials, InvalidRefreshToken, SecondFactorRequired
 from septet.identity.types import AddressOnly, EmailChange, MeChanges
 from support.app import Clock
 from support.people import (
@@ -95,7 +97,15 @@ async def _busy_ada(septet: Septet) -> Any:
     await call(septet, "request_password_reset", body=AddressOnly(email=ADA))
     change = EmailChange(email="ada@lovelace.example", current_password=PASSWORD)
     await call(septet, "request_email_change", ada.access_token, body=change)
-    return await sign_in(septet, ADA)
+    seed = (await call(septet, "begin_totp", ada.access_token)).secret
+    code = pyotp.TOTP(seed).at(septet.runtime.clock())
+    recovery = (await call(septet, "confirm_totp", ada.access_token, body=TotpProof(code=code))).codes
+    with pytest.raises(SecondFactorRequired):
+        await sign_in(septet, ADA)
+    with pytest.raises(SecondFactorRequired) as asked:
+        await sign_in(septet, ADA)
+    answer = SecondFactorProof(challenge=asked.value.challenge, recovery_code=recovery[0])
+    return await call(septet, "answer_second_factor", body=answer)
 
 
 async def test_deleting_leaves_nothing_that_identifies(database_url: str, tmp_path: Path) -> None:
@@ -136,6 +146,8 @@ async def test_the_export_holds_every_row_about_the_person_and_none_of_others(
             "identity_session": ours,
             "identity_verification": "email LIKE 'ada@%'",
             "identity_audit": ours,
+            "identity_totp": ours,
+            "identity_recovery_code": ours,
         }
         expected = {
             t: execute(database_url, f"SELECT count(*) FROM {t} WHERE {which}")[0][0] for t, which in mine.items()

@@ -144,7 +144,20 @@ async def test_an_access_token_says_what_it_must_and_expires(tmp_path: Path) -> 
         reply = await register(septet, ADA)
         header, claims = _parts(reply.access_token)
         assert header == {"alg": "Ed25519", "typ": "at+jwt", "kid": "test1"}
-        assert claims.keys() == {"iss", "sub", "aud", "client_id", "iat", "exp", "jti", "sid", "scope", "auth_time", "acr", "amr"}
+        assert claims.keys() == {
+            "iss",
+            "sub",
+            "aud",
+            "client_id",
+            "iat",
+            "exp",
+            "jti",
+            "sid",
+            "scope",
+            "auth_time",
+            "acr",
+            "amr",
+        }
         assert claims["exp"] - claims["iat"] == reply.expires_in == 600
         assert (claims["sub"], claims["sid"]) == (str(reply.account.id), str(reply.session_id))
         clock.now += timedelta(seconds=599)

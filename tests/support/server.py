@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import msgspec
 
+from support.processes import children_of
+
 PATIENCE = 15.0  # seconds, for a crowded machine
 
 
@@ -45,8 +47,7 @@ class Server:
 
     def workers(self) -> list[int]:
         """The ids of its child processes."""
-        found = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, check=False)
-        return [int(line) for line in found.stdout.split()]
+        return children_of(self.process.pid)
 
     def get(self, path: str) -> httpx.Response:
         return httpx.get(self.address + path, timeout=5.0)
@@ -102,11 +103,3 @@ def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it did not come to be in time"
         time.sleep(0.01)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

@@ -92,13 +92,20 @@ def faults_of_rooms(package: str, folder: Path) -> list[str]:
 def _faults_of_rooms(package: str, folder: Path) -> Iterator[str]:
     for path in sorted(folder.rglob("*.py")):
         where = f"{package.replace('.', '/')}/{path.relative_to(folder)}"
-        text = path.read_text()
+        text = path.read_bytes().decode(errors="replace")
         if (lines := len(text.splitlines())) > LONGEST_FILE:
             yield f"{where} has {lines} lines; more than {LONGEST_FILE} are to be split by noun"
         if path.parent.name == "migrations":
             continue
+        yield from _faults_of_functions(where, path)
+        if not text.lstrip().startswith('"""'):
+            yield f"{where} does not say in its first lines what it is for"
+
+
+def _faults_of_functions(where: str, path: Path) -> Iterator[str]:
+    try:
         for name, length in functions(path):
             if length > LONGEST_FUNCTION:
                 yield f"{where}: {name} has {length} lines; it may have {LONGEST_FUNCTION}"
-        if not text.lstrip().startswith('"""'):
-            yield f"{where} does not say in its first lines what it is for"
+    except SyntaxError as error:
+        yield f"{where}, line {error.lineno}, is no Python: {error.msg}"

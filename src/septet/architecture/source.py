@@ -35,8 +35,8 @@ def imports_of(modules: Mapping[str, Path], known: Collection[str]) -> list[Impo
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:
-    """Each function's name and its lines, without the docstring."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    """Each function's name and its lines, without the docstring. Raises SyntaxError."""
+    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             first = node.body[0]
@@ -46,7 +46,10 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def _imports_in(name: str, path: Path, known: Collection[str], tops: set[str]) -> Iterator[Import]:
-    tree = ast.parse(path.read_text())
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except SyntaxError:  # told where the rooms are looked at
+        return
     at_top = {id(node) for node in tree.body}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -8,11 +8,13 @@ An account that is there already becomes an administrator and keeps its password
 
 from __future__ import annotations
 
-import sys
+import getpass
+import warnings
 
 import click
 
-from septet.cli.common import load_settings, plain_errors, run_async
+from septet.cli.common import fail, load_settings, plain_errors, run_async
+from septet.cli.texts import line_of_input
 
 
 @click.command(name="create-admin")
@@ -42,6 +44,11 @@ async def _create(email: str, password_stdin: bool) -> tuple[bool, str]:
 def _read_password(from_stdin: bool) -> str:
     """What was typed twice without being shown, or the first line of the input."""
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        return line_of_input("--password-stdin")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)  # it would be shown while it is typed
+            password: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    except getpass.GetPassWarning:
+        fail("there is no terminal to ask for a password: give --password-stdin and pipe it in")
     return password

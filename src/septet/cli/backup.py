@@ -37,7 +37,8 @@ _WITHOUT_KEYS = (
 @click.argument("target", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.option("--with-keys", is_flag=True, help="Put the secret keys in as well: lock the file away then.")
 @click.option("--keep", type=click.IntRange(1), metavar="N", help="Keep the newest N backups of the folder.")
-def backup(target: Path | None, with_keys: bool, keep: int | None) -> None:
+@click.option("--anyway", is_flag=True, help="Back up a file that was moved to PostgreSQL, as it was then.")
+def backup(target: Path | None, with_keys: bool, keep: int | None, anyway: bool) -> None:
     """Copy all data into one file, while the server goes on: the database as of one moment, and the local mailbox.
 
     FILE may be a folder. An existing file is never overwritten. `septet verify` checks what was made.
@@ -51,7 +52,8 @@ def backup(target: Path | None, with_keys: bool, keep: int | None) -> None:
             fail(f"{chosen} is there already, and is not overwritten", FAILED)
         if keep is not None and chosen == target:
             fail("--keep needs a folder: name one that is there, or none")
-        made = run_async(lambda: make_backup(settings, installed_systems(settings), chosen, with_keys=with_keys))
+        systems = installed_systems(settings)
+        made = run_async(lambda: make_backup(settings, systems, chosen, with_keys=with_keys, anyway=anyway))
         size = chosen.stat().st_size
         click.echo(f"{chosen}: {made.rows:,} rows in {len(made.content.tables)} tables, {size:,} bytes")
         click.echo(_WITH_KEYS if with_keys else _WITHOUT_KEYS.format(_keys_are_in(settings)), err=True)
@@ -60,15 +62,20 @@ def backup(target: Path | None, with_keys: bool, keep: int | None) -> None:
             click.echo(f"{old}: removed, for newer ones are kept")
 
 
-async def make_backup(settings: Settings, systems: Sequence[System], target: Path, *, with_keys: bool) -> Manifest:
-    """Write the archive `target`. Raises ArchiveError, and leaves nothing behind."""
+async def make_backup(
+    settings: Settings, systems: Sequence[System], target: Path, *, with_keys: bool, anyway: bool = False
+) -> Manifest:
+    """Write the archive `target`. Raises ArchiveError, and leaves nothing behind.
+
+    anyway: also of a SQLite file that was moved to PostgreSQL, whose rows are of that day.
+    """
     from septet.engines.database.archive import kept_file, workplace, write_archive
     from septet.engines.database.manifest import FORMAT, ArchiveError, Manifest
 
     try:
         with workplace(target.parent) as folder:
             now = datetime.now(timezone.utc)
-            content, database = await _copy_database(settings, systems, folder)
+            content, database = await _copy_database(settings, systems, folder, anyway=anyway)
             names = [database, *_copy_letters(settings, folder), *(_copy_keys(settings, folder) if with_keys else ())]
             manifest = Manifest(
                 format=FORMAT,
@@ -103,7 +110,9 @@ def _place(settings: Settings, target: Path | None) -> Path:
     return new_name(folder, datetime.now(timezone.utc))
 
 
-async def _copy_database(settings: Settings, systems: Sequence[System], folder: Path) -> tuple[Content, str]:
+async def _copy_database(
+    settings: Settings, systems: Sequence[System], folder: Path, *, anyway: bool
+) -> tuple[Content, str]:
     from septet.app import database_url
 
     url = database_url(settings)
@@ -116,7 +125,8 @@ async def _copy_database(settings: Settings, systems: Sequence[System], folder: 
     from septet.engines.database import sqlite_path
     from septet.engines.database.backup_sqlite import copy_live
 
-    return await copy_live(sqlite_path(url, settings), folder / SQLITE_COPY, systems), SQLITE_COPY
+    file = sqlite_path(url, settings)
+    return await copy_live(file, folder / SQLITE_COPY, systems, moved=anyway), SQLITE_COPY
 
 
 def _copy_letters(settings: Settings, folder: Path) -> list[str]:

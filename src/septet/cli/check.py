@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from septet.cli.common import FAILED, plain_errors, run_async
+from septet.cli.texts import url_of
+from septet.core.terminal import on_one_line
 
 if TYPE_CHECKING:
     from septet.architecture import Finding
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("system", required=False)
-@click.option("--on", "url", metavar="URL", help="An empty PostgreSQL database to try tables and queries in as well.")
+@click.option(
+    "--on",
+    "url",
+    metavar="URL",
+    help="An empty PostgreSQL database to try tables and queries in as well; - reads its URL from standard input.",
+)
 def check(system: str | None, url: str | None) -> None:
     """Hold SYSTEM, or every installed one, to the rules of the house. Ends with 1 if it breaks one.
 
@@ -31,6 +38,7 @@ def check(system: str | None, url: str | None) -> None:
     async def look(cards: list[System]) -> list[tuple[System, list[Finding]]]:
         return [(card, await findings_of(card, [url] if url else [])) for card in cards]
 
+    url = url_of("--on", url) if url else None
     with plain_errors():
         found = run_async(lambda: look(load_cards([system] if system else [])))
     for card, findings in found:
@@ -45,4 +53,4 @@ def _show(finding: Finding) -> None:
     verdict = click.style("FAIL", fg="red") if finding.faults else click.style("ok", fg="green") + "  "
     click.echo(f"  {verdict} {finding.rule}")
     for fault in finding.faults:
-        click.echo(f"       → {fault}")
+        click.echo(f"       → {on_one_line(fault)}")

@@ -101,6 +101,7 @@ def check_data_folder(folder: Path, free: int) -> Iterator[Check]:
             yield warn(f"others may look into the data folder {shown}", f"run: chmod 700 {shown}")
         else:
             yield ok(f"the data folder is {shown}")
+        yield from _check_owners(folder, shown)
     elif folder.exists() or not os.access(_nearest_folder(folder), os.W_OK | os.X_OK):
         yield fail(f"the data folder {shown} cannot be made", "name another in SEPTET_DATA_DIR")
     else:
@@ -112,6 +113,19 @@ def check_data_folder(folder: Path, free: int) -> Iterator[Check]:
         yield warn(amount, "make room before it runs out")
     else:
         yield ok(amount)
+
+
+def _check_owners(folder: Path, shown: Path) -> Iterator[Check]:
+    """As `sudo septet …` leaves files behind that the server's user can then not open."""
+    owner = folder.stat().st_uid
+    try:
+        others = sorted(entry.name for entry in os.scandir(folder) if entry.stat(follow_symlinks=False).st_uid != owner)
+    except OSError:  # it may not be read, which is told already, or a file just went away
+        return
+    if others:
+        yield warn(
+            f"{', '.join(others)} in {shown} belongs to another user than the folder", f"run: chown -R {owner} {shown}"
+        )
 
 
 def check_keys(settings: Settings) -> Check:

@@ -6,6 +6,7 @@ This module and what it imports stay light, so that a command is there at once: 
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import importlib
 import importlib.util
@@ -19,6 +20,8 @@ import click
 from msgspec import Struct
 
 from septet import settings as reading
+from septet.cli.streams import give_up_output
+from septet.core.terminal import on_one_line
 from septet.settings import Settings, WrongSettingError
 from septet.systems import available
 
@@ -93,12 +96,12 @@ class Failure(click.ClickException):
     exit_code = WRONG_USE
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"septet: {self.message}", file=file, err=True)
+        click.echo(f"septet: {on_one_line(self.message)}", file=file, err=True)
 
 
 def fail(message: str, code: int = WRONG_USE) -> NoReturn:
     """Say what is wrong in one line and leave."""
-    click.echo(f"septet: {message}", err=True)
+    click.echo(f"septet: {on_one_line(message)}", err=True)
     raise SystemExit(code)
 
 
@@ -110,21 +113,51 @@ def plain_errors() -> Iterator[None]:
     except WrongSettingError as error:
         fail(str(error))
     except BrokenPipeError:  # our reader left, as `| head` does
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter closes it when it ends
+        give_up_output()
         raise SystemExit(FAILED) from None
     except Exception as error:
-        if not _is_for_people(error):
+        said = _for_people(error)
+        if said is None:
             raise
-        fail(str(error), FAILED)
+        fail(said, FAILED)
 
 
-def _is_for_people(error: Exception) -> bool:
-    """Whether it was raised to be read: a problem of the domain, or of migrating, backing up or restoring."""
+def _for_people(error: Exception) -> str | None:
+    """What a person reads of it: a problem of the domain, of migrating or of backups, or of files; else None."""
+    if isinstance(error, OSError):
+        return _about_a_file(error)
     from septet.core.errors import Problem
     from septet.engines.database.manifest import ArchiveError
     from septet.engines.database.revisions import MigrationError
 
-    return isinstance(error, (Problem, MigrationError, ArchiveError))
+    if isinstance(error, (Problem, MigrationError, ArchiveError)):
+        return str(error)
+    sqlite3 = sys.modules.get("sqlite3")
+    if sqlite3 is not None and isinstance(error, sqlite3.Error):
+        return _about_the_database(error)
+    return None
+
+
+def _about_a_file(error: OSError) -> str | None:
+    reason = error.strerror or str(error)
+    if error.filename is not None and not isinstance(error.filename, int):
+        return f"{os.fsdecode(error.filename)}: {reason}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        give_up_output()
+        return f"nothing can be written: {reason}"
+    return None
+
+
+def _about_the_database(error: Exception) -> str | None:
+    """Of the file and its folder, and not of our SQL."""
+    import sqlite3
+
+    of_the_file = (
+        *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_FULL),
+        *(sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_IOERR),
+    )
+    found = getattr(error, "sqlite_errorcode", 0) & 0xFF in of_the_file
+    return f"the database cannot be used: {error}" if found else None
 
 
 @contextlib.contextmanager

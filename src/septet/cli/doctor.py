@@ -7,6 +7,7 @@ import msgspec
 
 from septet.cli.checks import Check, Verdict, check_machine
 from septet.cli.common import FAILED, load_settings, plain_errors, run_async
+from septet.core.terminal import on_one_line
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 
@@ -31,6 +32,7 @@ def doctor(as_json: bool) -> None:
 
 
 def _show(check: Check) -> None:
-    click.echo(f"{click.style(f'{check.verdict:<5}', fg=_COLOURS[check.verdict])} {check.what}")
+    """Services say some of it in their own words."""
+    click.echo(f"{click.style(f'{check.verdict:<5}', fg=_COLOURS[check.verdict])} {on_one_line(check.what)}")
     if check.advice:
-        click.echo(f"      → {check.advice}")
+        click.echo(f"      → {on_one_line(check.advice)}")

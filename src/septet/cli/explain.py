@@ -70,7 +70,7 @@ def explain(ctx: click.Context, /, operation: str, words: tuple[str, ...], **how
 
         from septet.cli.explanation_in_words import in_words
         from septet.cli.outcomes import tell_json
-        from septet.engines.mail.letter import printable
+        from septet.core.terminal import printable
 
         if how["json"]:
             tell_json(told)

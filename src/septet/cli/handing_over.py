@@ -30,11 +30,13 @@ from septet.cli.local_calls import (
     settings_path,
     this_process,
 )
+from septet.cli.streams import give_up_output
+from septet.core.terminal import printable
 from septet.settings import Settings, WrongSettingError
 
 _LOCATIONS = {"SEPTET_DATA_DIR", "SEPTET_CONFIG"}  # the only settings that a server cannot have otherwise
 _TO_SEND = 1.0  # seconds
-_BROKEN_PIPE = 1  # the exit code, as that of every command
+_FAILED = 1  # the exit code where its words cannot be written, as that of every command
 _WIDEST = 1 << 16  # bytes read at once
 
 
@@ -103,11 +105,16 @@ def _reply(connection: socket.socket) -> Said | None:
 def _say(said: Said) -> int:
     try:
         for out, text in ((sys.stderr, said.stderr), (sys.stdout, said.stdout)):
-            out.buffer.write(text.encode())
+            # A server words it for our terminal, but it need not be our own user's, nor do what servers do.
+            out.buffer.write((printable(text) if out.isatty() else text).encode())
             out.flush()
     except BrokenPipeError:  # our reader left, as `| head` does
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the interpreter closes it when it ends
-        return _BROKEN_PIPE
+        give_up_output()
+        return _FAILED
+    except OSError as error:
+        give_up_output()
+        sys.stderr.write(f"septet: nothing can be written: {error.strerror or error}\n")
+        return _FAILED
     return said.exit_code
 
 

@@ -59,7 +59,8 @@ class LocalDoor:
         self._lock: int | None = None
         self._listening: asyncio.AbstractServer | None = None
         self._closed = False
-        self._calls: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._calls: set[asyncio.Task[None]] = set()  # of the connections, those whose call is known
 
     async def open(self) -> None:
         try:
@@ -91,9 +92,9 @@ class LocalDoor:
 
     async def end(self) -> None:
         self.close()
-        for call in self._calls:
-            call.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     def _holds_lock(self) -> bool:
         lock = os.open(self._folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -108,19 +109,23 @@ class LocalDoor:
     async def _on_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._calls.add(task)
+        self._connections.add(task)
         try:
             if _is_ours(writer):
-                await self._answer(reader, writer)
+                await self._answer(reader, writer, task)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the caller left, or sent no call: nothing was done
         finally:
+            self._connections.discard(task)
             self._calls.discard(task)
             writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, task: asyncio.Task[None]
+    ) -> None:
         async with asyncio.timeout(_TO_READ):
             line = await reader.readuntil(b"\n")
+        self._calls.add(task)
         writer.write(msgspec.json.encode(await self._said(line)))
         async with asyncio.timeout(_TO_READ):
             await writer.drain()
@@ -129,7 +134,7 @@ class LocalDoor:
         """None leaves it to the caller."""
         try:
             ask = msgspec.json.decode(line, type=Ask)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):  # the latter: nested too deep
             return None
         same = ask.caller.does_the_same_as(self._server)
         if self._closed or not same or reads_the_callers(ask.words) or len(self._calls) > _MOST_AT_ONCE:

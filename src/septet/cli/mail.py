@@ -15,6 +15,8 @@ import click
 from septet.cli.common import fail, load_settings, plain_errors
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
     from septet.engines.mail.mailbox import LocalMailbox
 
 
@@ -29,22 +31,23 @@ def mail(ctx: click.Context) -> None:
 @mail.command(name="list")
 def list_command() -> None:
     """One line a letter, the oldest first."""
-    from septet.engines.mail.letter import printable
+    from septet.core.terminal import on_one_line
 
     with plain_errors():
         letters = list(_mailbox().letters())
         if not letters:
             click.echo("The mailbox is empty.")
         for number, letter in enumerate(letters, 1):
-            line = f"{number:>4}  {letter['Date'].datetime:%Y-%m-%d %H:%M}  {letter['To']}  {letter['Subject']}"
-            click.echo(printable(line))
+            line = f"{number:>4}  {_moment_of(letter)}  {letter['To'] or '-'}  {letter['Subject'] or '-'}"
+            click.echo(on_one_line(line))
 
 
 @mail.command()
 @click.argument("number", metavar="[N]", type=click.IntRange(min=1), required=False)
 def show(number: int | None) -> None:
     """The letter of that number in the list, or the newest."""
-    from septet.engines.mail.letter import printable, text_of
+    from septet.core.terminal import on_one_line, printable
+    from septet.engines.mail.letter import text_of
 
     with plain_errors():
         letters = list(_mailbox().letters())
@@ -54,7 +57,7 @@ def show(number: int | None) -> None:
             fail(f"there are {len(letters)} letters", 1)
         letter = letters[-1 if number is None else number - 1]
         for header in ("Date", "From", "To", "Subject"):
-            click.echo(printable(f"{header}: {letter[header]}"))
+            click.echo(on_one_line(f"{header}: {letter[header] or '-'}"))
         click.echo()
         click.echo(printable(text_of(letter)))
 
@@ -64,6 +67,12 @@ def clear() -> None:
     """Remove every letter."""
     with plain_errors():
         click.echo(f"{_mailbox().clear()} letters removed.")
+
+
+def _moment_of(letter: EmailMessage) -> str:
+    """Other programs, too, put letters into a mailbox, and not all write their date as they should."""
+    moment = getattr(letter["Date"], "datetime", None)
+    return f"{moment:%Y-%m-%d %H:%M}" if moment is not None else f"{'-':16}"
 
 
 def _mailbox() -> LocalMailbox:

@@ -10,6 +10,8 @@ import sys
 import click
 
 from septet import __version__
+from septet.cli.file_modes import make_private
+from septet.cli.streams import open_closed_streams
 
 # Each command: where it is, and its line in `septet --help`.
 COMMANDS = {
@@ -49,6 +51,19 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not near:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]}?", ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click writes them, from the table and not from the loaded commands."""
         with formatter.section("Commands"):
@@ -62,10 +77,17 @@ def cli() -> None:
 
 
 def main() -> None:
-    os.umask(0o077)  # whatever we make is ours alone
+    open_closed_streams()
+    make_private()
     try:
         _hand_over()
-        cli()
+        from septet.cli.common import plain_errors
+
+        with plain_errors():
+            cli(color=False if os.environ.get("NO_COLOR") else None)
+    except KeyboardInterrupt:
+        click.echo("Aborted!", err=True)  # as click says it of a command
+        raise SystemExit(1) from None
     finally:
         gc.freeze()  # the process ends: nobody needs its memory back, object by object
 

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
 
 MASK = "***"
 _SECRET = re.compile(r"(^|_)(headers|keys?|password|secret|token)$", re.IGNORECASE)
 
 
 def masked(variable: str, value: Any) -> Any:
-    """`value` as it may be shown: keys, passwords and the like are hidden, and so are passwords inside addresses."""
+    """`value` as it may be shown: keys, passwords and the like are hidden, and so are passwords inside addresses.
+
+    What has parts is shown as a mapping, each part by its own name.
+    """
+    if isinstance(value, Struct):
+        value = msgspec.structs.asdict(value)
+    if isinstance(value, Mapping):
+        return {name: masked(f"{variable}_{name}", part) for name, part in value.items()}
     if isinstance(value, (tuple, list)):
         return [masked(variable, item) for item in value]
     if not isinstance(value, str) or not value:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import click
 
 from septet.cli.common import FAILED, fail, load_settings, plain_errors, run_async
+from septet.cli.file_modes import as_the_user_wants
+from septet.cli.texts import url_of
 
 if TYPE_CHECKING:
     from septet.core.system import System
@@ -80,7 +82,12 @@ def down(system: str, to: str | None) -> None:
 
 
 @migrate.command()
-@click.option("--on", "url", metavar="URL", help="An empty PostgreSQL database to try all revisions in as well.")
+@click.option(
+    "--on",
+    "url",
+    metavar="URL",
+    help="An empty PostgreSQL database to try all revisions in as well; - reads its URL from standard input.",
+)
 def check(url: str | None) -> None:
     """Check the rules that let two releases share a database, and that revisions arrive at the declared tables.
 
@@ -92,8 +99,10 @@ def check(url: str | None) -> None:
     async def tried(systems: list[System]) -> list[str]:
         async with scratch_file() as file:
             found = [f"on SQLite, {fault}" for fault in await faults_of_tables(file, systems)]
-        return found + ([f"on {url}, {fault}" for fault in await faults_of_tables(url, systems)] if url else [])
+        tried_too = await faults_of_tables(url, systems) if url else []
+        return found + [f"on PostgreSQL, {fault}" for fault in tried_too]
 
+    url = url_of("--on", url) if url else None
     with plain_errors():
         systems = _setup()[1]
         faults = [str(fault) for system in systems for fault in lint(system)]
@@ -118,7 +127,8 @@ def new(system: str, what: tuple[str, ...]) -> None:
 
     with plain_errors():
         chosen = _setup(system)[1][0]
-        path = run_async(lambda: write_next_revision(chosen, " ".join(what)))
+        with as_the_user_wants():
+            path = run_async(lambda: write_next_revision(chosen, " ".join(what)))
         if path is None:
             click.echo(f"The revisions of {system} already make the tables that it declares.")
             return

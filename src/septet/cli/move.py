@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from septet.cli.common import fail, load_settings, plain_errors, run_async
+from septet.cli.texts import url_of
 
 if TYPE_CHECKING:
     from septet.engines.database.move import Moved
@@ -28,7 +28,7 @@ def move(url: str, patience: float) -> None:
 
     A URL with a password is seen by others on this machine: give - and pipe it in.
     """
-    url = sys.stdin.readline().strip() if url == "-" else url
+    url = url_of("--to", url)
     if not url.startswith(("postgresql://", "postgres://")):
         fail("--to is postgresql://user@host/database")
     with plain_errors():

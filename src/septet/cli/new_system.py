@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from septet.cli.common import FAILED, fail, plain_errors
+from septet.cli.file_modes import as_the_user_wants
 
 
 @click.command(name="new-system")
@@ -29,7 +30,8 @@ def new_system(name: str, noun: str, folder: Path | None) -> None:
             fail(reason)
         place = folder or Path(name)
         try:
-            files = lay_out(name, noun, place)
+            with as_the_user_wants():
+                files = lay_out(name, noun, place)
         except FolderInUse as error:
             fail(str(error))
         except OSError as error:

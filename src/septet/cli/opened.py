@@ -33,12 +33,15 @@ def load_chosen() -> Chosen:
 
 @asynccontextmanager
 async def opened_septet(chosen: Chosen) -> AsyncIterator[Septet]:
-    """Leaves, saying what to do, if the database lacks tables of this release."""
+    """Leaves, saying what to do, if there is no database, or if it lacks tables of this release."""
     from septet.app import database_url, running
     from septet.engines.database import migrations
 
     settings = chosen.settings
-    if any(standing.missing for standing in await migrations.status(database_url(settings), chosen.systems)):
+    standings = await migrations.status(database_url(settings), chosen.systems)
+    if all(standing.current is None for standing in standings):
+        fail("there is no database yet: septet serve makes it, or septet migrate up", FAILED)
+    if any(standing.missing for standing in standings):
         fail("the database is behind this release: septet migrate up, or septet serve, brings it up", FAILED)
     async with running(settings, chosen.of_systems, chosen.systems, doors=False, work=False, migrate=False) as septet:
         yield septet

@@ -19,9 +19,9 @@ from septet.cli.local_calls import Said, Terminals
 from septet.core import errors
 from septet.core.errors import Problem, TooMany
 from septet.core.limits import Standing
+from septet.core.terminal import printable
 from septet.doors.limits import limit_headers
 from septet.doors.problems import body_of, status_of
-from septet.engines.mail.letter import printable
 
 EXIT_CODES: dict[type[Problem], int] = {
     errors.Unauthenticated: 3,

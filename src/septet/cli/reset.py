@@ -6,6 +6,7 @@ septet reset --database septet      PostgreSQL: every table of Septet in the dat
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -56,6 +57,7 @@ def _reset_sqlite(settings: Settings, *, backups: bool, ask: bool) -> None:
 async def _reset_postgresql(settings: Settings, database: str | None, *, backups: bool, ask: bool) -> None:
     from septet.app import database_url
     from septet.engines.database import backup_postgresql
+    from septet.engines.database.backup_sqlite import alone_with
     from septet.systems import installed_systems
 
     async with backup_postgresql.connected(database_url(settings)) as connection:
@@ -66,16 +68,18 @@ async def _reset_postgresql(settings: Settings, database: str | None, *, backups
             fail(f"the database is in use by {others} connections of Septet: stop it, and try again", FAILED)
         tables = await backup_postgresql.tables_of(connection, installed_systems(settings))
         schemas = await backup_postgresql.schemas_aside(connection)
-        doomed = list(_in_data_folder(settings, backups=backups))
+        file = settings.data_dir / "septet.db"  # what was moved from, if anything
+        doomed = [*_beside(file), *_in_data_folder(settings, backups=backups)]
         if not (tables or schemas or doomed):
             click.echo(f"There is nothing to delete in {name}.")
             return
         said = [f"{len(tables)} tables in the database {name}: {', '.join(tables)}"] if tables else []
         said += [f"the schema {schema}, from before a restore" for schema in schemas]
-        _announce(doomed, said)
-        _ask(ask)
-        await backup_postgresql.drop(connection, tables, schemas)
-    _delete(doomed)
+        with alone_with(file) if file in doomed else contextlib.nullcontext():
+            _announce(doomed, said)
+            _ask(ask)
+            await backup_postgresql.drop(connection, tables, schemas)
+            _delete(doomed)
     click.echo("Deleted. The next start begins anew.")
 
 
@@ -85,7 +89,7 @@ def _beside(file: Path) -> Iterator[Path]:
     Locks stay: they are empty, and others may wait.
     """
     from septet.engines.database.archive import WORKPLACE
-    from septet.engines.database.sqlite import moved_mark
+    from septet.engines.database.moved import moved_mark
 
     ours = (file, Path(f"{file}-wal"), Path(f"{file}-shm"), moved_mark(file))
     yield from (path for path in ours if path.exists())

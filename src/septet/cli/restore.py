@@ -41,6 +41,7 @@ def restore(file: Path, replace: bool) -> None:
         from septet.systems import installed_systems
 
         settings, _ = load_settings()
+        file.open("rb").close()  # a name that is mistyped fails before anything is made
         systems = installed_systems(settings)
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         if settings.database_kind == "sqlite":

@@ -15,6 +15,7 @@ from septet.core.registry import Registry
 from septet.core.system import System
 from septet.engines.database import sqlite_path
 from septet.engines.database.migrations import status
+from septet.engines.database.moved import why_not_use
 from septet.engines.database.revisions import MigrationError, Standing
 from septet.engines.mail import open_mail
 from septet.identity.settings import EmailVerification, IdentitySettings
@@ -53,6 +54,9 @@ async def _check_database(settings: Settings, systems: Sequence[System]) -> Asyn
     try:
         if settings.database_kind == "sqlite" and not sqlite_path(url, settings).exists():
             yield ok("the database will be made at first start")
+            return
+        if settings.database_kind == "sqlite" and (reason := why_not_use(sqlite_path(url, settings))):
+            yield fail(reason, "set SEPTET_DATABASE_URL to where it was moved")
             return
         async with asyncio.timeout(_PATIENCE):
             yield check_standings(settings, await status(url, systems))

@@ -27,7 +27,9 @@ def settings(as_json: bool) -> None:
             ]
             click.echo(msgspec.json.format(msgspec.json.encode(rows, enc_hook=str)))
             return
-        click.echo(f"From the environment, else from {os.environ.get('SEPTET_CONFIG', FILE_NAME)}, else the default.\n")
+        click.echo(
+            f"From the environment, else from {os.environ.get('SEPTET_CONFIG') or FILE_NAME}, else the default.\n"
+        )
         for one in found:
             click.echo(_line(one))
 
@@ -65,5 +67,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, (tuple, list)):
-        return ",".join(map(str, value))
+        return ",".join(map(_shown, value))
+    if isinstance(value, dict):
+        return msgspec.json.encode(value, enc_hook=str).decode()
     return str(value)

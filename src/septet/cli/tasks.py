@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from septet.cli.common import FAILED, fail, load_settings, plain_errors, run_async
+from septet.cli.common import fail, plain_errors, run_async
+from septet.cli.opened import load_chosen, opened_septet
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -111,15 +112,7 @@ def _run(use: Callable[[Runtime], Awaitable[T]]) -> T:
     """Do `use` with a runtime on the database that the settings name."""
 
     async def body() -> T:
-        from septet.app import database_url, running
-        from septet.engines.database import migrations
-        from septet.systems import installed_systems
-
-        settings, of_systems = load_settings()
-        cards = installed_systems(settings)
-        if any(standing.missing for standing in await migrations.status(database_url(settings), cards)):
-            fail("the database is behind this release: septet migrate up, or septet serve, brings it up", FAILED)
-        async with running(settings, of_systems, cards, doors=False, work=False, migrate=False) as septet:
+        async with opened_septet(load_chosen()) as septet:
             return await use(septet.runtime)
 
     with plain_errors():
@@ -137,12 +130,15 @@ def _moment(moment: datetime) -> str:
 def _echo_json(value: object) -> None:
     import msgspec
 
-    from septet.engines.mail.letter import printable
+    from septet.core.terminal import printable
 
     click.echo(printable(msgspec.json.format(msgspec.json.encode(value)).decode()))
 
 
 def _echo_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(len(cell) for cell in column) for column in zip(heads, *rows, strict=True)]
-    for row in (heads, *rows):
+    from septet.core.terminal import on_one_line
+
+    shown = [heads, *([on_one_line(cell) for cell in row] for row in rows)]
+    widths = [max(len(cell) for cell in column) for column in zip(*shown, strict=True)]
+    for row in shown:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

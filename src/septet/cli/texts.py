@@ -36,11 +36,21 @@ class Texts:
             )
             return typed
         if self._secret:
-            return _without_line_end(_decoded(option, sys.stdin.buffer.readline()))
+            return line_of_input(option)
         if self._read_all:
             raise click.UsageError(f"{option}: standard input was read already")
         self._read_all = True
         return _without_line_end(_decoded(option, sys.stdin.buffer.read()))
+
+
+def line_of_input(option: str) -> str:
+    """The next line of standard input. Raises click.UsageError if it is not UTF-8."""
+    return _without_line_end(_decoded(option, sys.stdin.buffer.readline()))
+
+
+def url_of(option: str, text: str) -> str:
+    """The address that is the value of `option`: with a password in it, it is better read from standard input, by -."""
+    return line_of_input(option).strip() if text == "-" else text
 
 
 def _refuse_broken(option: str, text: str) -> None:

@@ -16,6 +16,7 @@ import click
 
 from septet.cli.backup import POSTGRESQL_DUMP, SQLITE_COPY
 from septet.cli.common import FAILED, fail, load_settings, plain_errors, run_async
+from septet.cli.texts import url_of
 
 if TYPE_CHECKING:
     from septet.engines.database.manifest import Manifest
@@ -23,17 +24,23 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--restore-into", "url", metavar="URL", help="An empty PostgreSQL database to restore it into, as a try.")
+@click.option(
+    "--restore-into",
+    "url",
+    metavar="URL",
+    help="An empty PostgreSQL database to restore it into, as a try; - reads its URL from standard input.",
+)
 def verify(file: Path, url: str | None) -> None:
     """Check a backup: every file by its hash, the database by its own checks, and every row against the manifest.
 
     The rows of a backup of PostgreSQL can be read only by PostgreSQL: name an empty database, which is emptied again.
     """
     with plain_errors():
+        scratch = url_of("--restore-into", url) if url else None
         programs = load_settings()[0].postgresql_programs
-        manifest = run_async(lambda: _verify(file, programs, url))
+        manifest = run_async(lambda: _verify(file, programs, scratch))
         click.echo(f"{file}: whole. {in_words(manifest)}")
-        if manifest.database == "postgresql" and not url:
+        if manifest.database == "postgresql" and not scratch:
             click.echo("Its rows were not compared: that takes --restore-into an empty PostgreSQL database.", err=True)
 
 

@@ -21,6 +21,11 @@ class Action(StrEnum):
     PASSWORD_CHANGE = "password_change"  # noqa: S105
     PASSWORD_RESET = "password_reset"  # noqa: S105
     EMAIL_CHANGE = "email_change"
+    PROVE_ANEW = "prove_anew"
+    TOTP_ADD = "totp_add"
+    TOTP_REMOVE = "totp_remove"
+    RECOVERY_CODES_RENEW = "recovery_codes_renew"
+    RECOVERY_CODE_USE = "recovery_code_use"
     ROLE_GRANT = "role_grant"
     ROLE_REVOKE = "role_revoke"
     ACCOUNT_DELETE = "account_delete"

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from septet.core.context import Context
 from septet.identity.factors import challenges
+from septet.identity.factors import queries as factor_queries
 from septet.identity.factors.challenges import HOLDS_SECONDS
 from septet.identity.factors.rows import ChallengePurpose
 from septet.identity.problems import AccountSuspended, SecondFactorRequired
@@ -42,7 +43,8 @@ async def enter(ctx: Context, holder: Holder, proven: Proven, kind: SessionKind 
 
 async def methods_of(ctx: Context, holder: Holder) -> tuple[str, ...]:
     """What answers a second factor's challenge of this account."""
-    return ("totp", "recovery_code", "passkey")
+    factors = await ctx.tx.one(factor_queries.factors_of, account_id=holder.id)
+    return tuple(name for name in factors.__struct_fields__ if getattr(factors, name))
 
 
 def reply_or_challenge(ctx: Context, entered: Entered) -> SessionReply:

@@ -8,6 +8,7 @@ from septet.core.arguments import IfMatch
 from septet.core.context import Context
 from septet.core.errors import Unauthenticated
 from septet.core.operation import operation
+from septet.core.proofs import fresh
 from septet.core.versions import refuse_unless_current
 from septet.identity import audit, queries
 from septet.identity.administrators import refuse_to_lose_last
@@ -47,7 +48,7 @@ async def change_me(ctx: Context, body: MeChanges, if_match: IfMatch = None) -> 
     return changed
 
 
-@operation.delete("/v1/identity/me", scope="identity:write", raises=(LastAdministrator,))
+@operation.delete("/v1/identity/me", scope="identity:write", proof=fresh(), raises=(LastAdministrator,))
 async def delete_me(ctx: Context) -> None:
     """Delete your account, and with it all that any system holds about you. This cannot be taken back.
 

@@ -8,6 +8,7 @@ from septet.core.operation import operation
 from septet.identity import audit, queries, tasks
 from septet.identity.addresses import read_address
 from septet.identity.audit import Action
+from septet.identity.factors import queries as factor_queries
 from septet.identity.hashing import hashing
 from septet.identity.passwords import refuse_weak
 from septet.identity.problems import WeakPassword, WrongCode
@@ -52,6 +53,7 @@ async def _reset(ctx: Context, row: Verification, new_hash: str) -> None:
     account = await ctx.tx.maybe(queries.reset_password, address_key=row.email_key, new_hash=new_hash)
     if account is None:  # deleted meanwhile, or it has another address now
         raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
+    await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=account.id)
     await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=account.id))
     await audit.record(ctx, Action.PASSWORD_RESET, about=account.id)
     ctx.enqueue(tasks.send_notice, NoticeMail(account.id, Notice.PASSWORD_RESET, ctx.now))

@@ -10,6 +10,7 @@ from septet.core.limits import per_minute
 from septet.core.operation import operation
 from septet.identity import audit, queries, tasks
 from septet.identity.audit import Action
+from septet.identity.factors import queries as factor_queries
 from septet.identity.hashing import hashing
 from septet.identity.problems import WeakPassword, WrongPassword
 from septet.identity.revocations import revoke
@@ -75,12 +76,12 @@ async def change_password(ctx: Context, body: PasswordChange) -> None:
         raise WrongPassword("The current password is another one.", pointer="/current_password")
 
 
-async def own_holder(ctx: Context, current_password: str) -> Holder:
+async def own_holder(ctx: Context, current_password: str, *, pointer: str = "/current_password") -> Holder:
     """The caller's account, once the password that came along is theirs. Raises WrongPassword."""
     holder = await ctx.read(_find_holder)
     stored = holder.password_hash if holder else None
     if not await hashing(ctx.runtime).matches(stored, current_password) or holder is None:
-        raise WrongPassword("The current password is another one.", pointer="/current_password")
+        raise WrongPassword("The current password is another one.", pointer=pointer)
     return holder
 
 
@@ -93,6 +94,7 @@ async def _change(ctx: Context, holder: Holder, new_hash: str) -> bool:
     values = {"account_id": holder.id, "old_hash": holder.password_hash, "new_hash": new_hash}
     if not await ctx.tx.run(queries.replace_password, **values):
         return False
+    await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=holder.id)
     await revoke(ctx, await ctx.tx.all(queries.end_other_sessions, account_id=holder.id, kept=ctx.actor.session))
     await audit.record(ctx, Action.PASSWORD_CHANGE, about=holder.id)
     ctx.enqueue(tasks.send_notice, NoticeMail(holder.id, Notice.PASSWORD_CHANGED, ctx.now))

@@ -10,6 +10,7 @@ from septet.core.context import Context
 from septet.core.types import AccountId
 from septet.identity import queries
 from septet.identity.addresses import key_of
+from septet.identity.factors import queries as factor_queries
 from septet.identity.revocations import revoke
 from septet.identity.types import Account
 
@@ -23,6 +24,8 @@ async def export_person(ctx: Context, account_id: AccountId) -> dict[str, Any]:
         "identity_account": [account],
         "identity_role_grant": await ctx.tx.all(queries.roles_of, account_id=account_id),
         "identity_session": await ctx.tx.all(queries.sessions_held, account_id=account_id),
+        "identity_totp": await ctx.tx.all(factor_queries.totps_held, account_id=account_id),
+        "identity_recovery_code": await ctx.tx.all(factor_queries.recovery_codes_held, account_id=account_id),
         "identity_verification": await _verifications_of(ctx, account),
         "identity_audit": [
             *await ctx.tx.all(queries.audit_about, account_id=account_id),
@@ -41,6 +44,9 @@ async def erase_person(ctx: Context, account_id: AccountId) -> None:
     await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=account_id))
     await ctx.tx.run(queries.end_verifications_of_account, account_id=account_id)
     await ctx.tx.run(queries.end_verifications_of_email, email_key=key_of(account.email))
+    await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=account_id)
+    await ctx.tx.run(factor_queries.delete_totp, account_id=account_id)
+    await ctx.tx.run(factor_queries.delete_recovery_codes, account_id=account_id)
     await ctx.tx.run(queries.revoke_all_roles, account_id=account_id)
     await ctx.tx.run(queries.erase_audit_about, account_id=account_id)
     await ctx.tx.run(queries.erase_audit_actor, erased=account_id)

@@ -35,6 +35,18 @@ class WrongSecondFactor(Unauthenticated):
     code = "wrong_second_factor"
 
 
+class NoSecondFactor(Conflict):
+    """There is no second factor that this could be about: set one up first."""
+
+    code = "no_second_factor"
+
+
+class TotpExists(Conflict):
+    """An authenticator app is set up already. Remove it before you set up another."""
+
+    code = "totp_exists"
+
+
 class AccountSuspended(Forbidden):
     """An administrator suspended this account: nobody can sign in to it."""
 

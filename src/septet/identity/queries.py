@@ -144,6 +144,17 @@ rotate_session = maybe(
     .returning(*_session),
     into=SessionRow,
 )
+prove_session = one(
+    update(sessions)
+    .where(sessions.c.id == bindparam("session_id", type_=Id))
+    .values(
+        proven_at=bindparam("proven_at", type_=Instant),
+        factors=bindparam("factors", type_=Integer),
+        methods=bindparam("methods", type_=Text),
+    )
+    .returning(*_session),
+    into=SessionRow,
+)
 sessions_seen = keyset(_seen, by=(sessions.c.id,), newest_first=True, into=SessionSeen)
 sessions_held = many(_seen.order_by(sessions.c.id), into=SessionSeen)
 

@@ -20,12 +20,14 @@ from septet.identity import (
     refreshing,
     registrations,
     sessions,
+    sign_in_codes,
     signing_in,
     tables,
     tasks,
 )
 from septet.identity.actors import find_actor
 from septet.identity.factors import queries as factor_queries
+from septet.identity.factors import recovery_codes, second_factor, step_up, totp
 from septet.identity.oauth import tables as _oauth_tables  # noqa: F401 - its tables are among those of the metadata
 from septet.identity.persons import erase_person, export_person
 from septet.identity.revocations import LOOK_SECONDS, look
@@ -61,6 +63,11 @@ IDENTITY = System(
         registrations,
         sessions,
         signing_in,
+        sign_in_codes,
+        second_factor,
+        step_up,
+        totp,
+        recovery_codes,
         password_resets,
         me,
         passwords,

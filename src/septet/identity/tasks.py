@@ -16,6 +16,7 @@ from septet.core.types import AccountId
 from septet.identity import mails, queries
 from septet.identity.codes import code_of, link_token_of
 from septet.identity.events import AccountDeleted
+from septet.identity.factors import queries as factor_queries
 from septet.identity.revocations import lifetime
 from septet.identity.rows import Purpose, Verification
 from septet.identity.settings import IdentitySettings
@@ -39,6 +40,10 @@ class Notice(StrEnum):
     EMAIL_CHANGING = "email_changing"
     EMAIL_CHANGED = "email_changed"
     TOKEN_THEFT = "token_theft"  # noqa: S105
+    TOTP_ADDED = "totp_added"
+    TOTP_REMOVED = "totp_removed"
+    RECOVERY_CODES_RENEWED = "recovery_codes_renewed"
+    RECOVERY_CODE_USED = "recovery_code_used"
 
 
 class NoticeMail(Struct):
@@ -97,6 +102,7 @@ async def sweep_expired(ctx: Context) -> None:
     await _sweep(ctx, queries.sweep_sessions, ctx.now)
     await _sweep(ctx, queries.sweep_revocations, ctx.now - 2 * lifetime(settings))
     await _sweep(ctx, queries.sweep_verifications, ctx.now - _HOUR)  # until then they count as mails of the hour
+    await _sweep(ctx, factor_queries.sweep_challenges, ctx.now)
     await _sweep(ctx, queries.sweep_audit, ctx.now - timedelta(days=settings.audit_days))
 
 
@@ -131,6 +137,10 @@ def _password_reset(row: Verification, owner: Account | None) -> _Letter | None:
     return None if owner is None else _Letter("password_reset", owner.email, row)
 
 
+def _sign_in(row: Verification, owner: Account | None) -> _Letter | None:
+    return None if owner is None else _Letter("sign_in", owner.email, row)
+
+
 def _email_change(row: Verification, owner: Account | None) -> _Letter:
     if owner is not None and owner.id != row.account_id:
         return _Letter("already_registered", owner.email, None)
@@ -141,6 +151,7 @@ _LETTERS: Mapping[Purpose, Callable[[Verification, Account | None], _Letter | No
     Purpose.REGISTRATION: _registration,
     Purpose.PASSWORD_RESET: _password_reset,
     Purpose.EMAIL_CHANGE: _email_change,
+    Purpose.SIGN_IN: _sign_in,
 }
 
 

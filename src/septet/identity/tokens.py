@@ -80,7 +80,7 @@ def access_token(
         client_id=client_id,
         iat=issued,
         exp=issued + int(lifetime.total_seconds()),
-        jti=f"{session.id.hex}{session.counter}",
+        jti=f"{session.id.hex}{session.counter}.{int(session.proven_at.timestamp())}",
         sid=session.id,
         scope=scope,
         auth_time=int(session.proven_at.timestamp()),

@@ -133,6 +133,13 @@ class AddressOnly(Input):
     email: Email
 
 
+class SignInCode(Input):
+    """The code, or the token of the link, in the mail."""
+
+    code: Code | None = None
+    token: LinkToken | None = None
+
+
 class PasswordResetProof(Input):
     """The new password, with the code or the token of the link in the mail."""
 

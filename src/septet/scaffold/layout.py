@@ -67,6 +67,6 @@ def _place_of(template: str, words: dict[str, str]) -> str:
 
 def _format(folder: Path) -> None:
     """Lines break and imports sort differently with other names: ruff does both where it is installed."""
-    ruff = [sys.executable, "-m", "ruff"]
+    ruff = [sys.executable, "-P", "-m", "ruff"]  # -P: not a ruff.py of the current folder
     for command in (["check", "--quiet", "--select", "I", "--fix"], ["format", "--quiet"]):
         subprocess.run([*ruff, *command, "--no-cache", str(folder)], check=False, capture_output=True)  # noqa: S603

@@ -28,8 +28,8 @@ from septet.engines.database.manifest import (
     other_rows,
     version_tables,
 )
+from septet.engines.database.moved import moved_mark, moved_to
 from septet.engines.database.presence import Presence
-from septet.engines.database.sqlite import moved_mark
 from septet.engines.database.sqlite_connection import is_locked
 from septet.engines.database.turns import Turn
 
@@ -58,10 +58,18 @@ def copy_file(file: Path, target: Path, leave: contextlib.AbstractContextManager
             source.close()
 
 
-async def copy_live(file: Path, target: Path, systems: Sequence[System]) -> Content:
-    """Copy a file that servers may be writing, and tell what is in the copy. Raises ArchiveError."""
+async def copy_live(file: Path, target: Path, systems: Sequence[System], *, moved: bool = False) -> Content:
+    """Copy a file that servers may be writing, and tell what is in the copy.
+
+    Raises ArchiveError, also for a file that was moved, unless `moved` says that its former state is wanted.
+    """
     if not await asyncio.to_thread(file.exists):
         raise ArchiveError(f"there is no database yet: {file} is made at the first start")
+    if not moved and (where := await asyncio.to_thread(moved_to, file)) is not None:
+        raise ArchiveError(
+            f"{file} was moved to {where}: set SEPTET_DATABASE_URL to back up what is in use, or give --anyway for the "
+            "file as it was then"
+        )
     presence = Presence(file)
     await presence.enter()
     try:

@@ -18,6 +18,7 @@ FORMAT = 1  # of archives; one that only a later release can read has a higher o
 _VERSION_TABLE = re.compile(r"([a-z][a-z0-9_]*)_version")
 # One to three parts, none of which begins with a dot: nothing above or beside the folder that it is unpacked into.
 _NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.,:;=+@~-]*(/[A-Za-z0-9_][A-Za-z0-9_.,:;=+@~-]*){0,2}$"
+_RELEASE = "^[0-9A-Za-z.!+_-]{1,64}$"  # as PEP 440 writes them
 
 
 class ArchiveError(Exception):
@@ -58,11 +59,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
     """`key_ids` are the secret keys that were in use, whether or not the keys themselves are in the archive."""
 
     format: int
-    septet: str
+    septet: Annotated[str, Meta(pattern=_RELEASE)]
     made_at: datetime
-    database: str
+    database: Annotated[str, Meta(pattern="^[a-z]{1,20}$")]
     content: Content
-    key_ids: list[str]
+    key_ids: list[Annotated[str, Meta(pattern="^[a-z0-9]{1,16}$")]]
     files: list[KeptFile]
 
     @property

@@ -12,6 +12,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
+from septet.engines.database.moved import why_not_use
 from septet.engines.database.presence import Presence
 from septet.engines.database.revisions import MigrationError, version_table
 from septet.engines.database.sqlite_connection import create_private
@@ -59,6 +60,8 @@ class SqliteStore:
     async def exclusive(self) -> AsyncIterator[SqliteTurn]:
         """Hold the turn to write, as the write lanes of serving processes do; the kernel gives it back if we die."""
         create_private(self.path)
+        if reason := why_not_use(self.path):
+            raise MigrationError(reason)
         presence = Presence(self.path)
         await presence.enter()
         turn = Turn(self.path)

@@ -5,32 +5,30 @@
     finish    a last round, then a digest of every table on both sides
     mark      the file as moved, so that no server goes on with it by mistake; then the target is let go
 
-A move that was cut off, by kill -9 too, is begun again with the same words and goes on where it was. The target holds
-the table `septet_move` until it is done; with that there, no server starts on it.
+A move that was cut off, by kill -9 too, is begun again with the same words and goes on where it was. One that an
+earlier release began is begun anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import msgspec
 from msgspec import Struct
 
 from septet.core.system import System
-from septet.engines.database.archive import to_disk
 from septet.engines.database.backup_postgresql import connected
 from septet.engines.database.digest import TableDigest, declared_shape, digest_postgresql, digest_sqlite
-from septet.engines.database.migrations import migrate_up, status
+from septet.engines.database.migrations import status
 from septet.engines.database.move_tables import Copied, MovingTable
-from septet.engines.database.postgresql_programs import split_password
+from septet.engines.database.move_target import ForeignKey, Tell, prepare_target
+from septet.engines.database.moved import mark_moved
 from septet.engines.database.presence import Presence
 from septet.engines.database.revisions import MOVE_STATE, MigrationError
-from septet.engines.database.sqlite import moved_mark
 
 if TYPE_CHECKING:
     import asyncpg
@@ -39,19 +37,6 @@ if TYPE_CHECKING:
 _ROUNDS = 6
 _FEW = 500  # changes in a round, after which the rest can be copied while the server stands still
 _PAUSE = 0.2
-_FOREIGN_KEYS = """
-    select conrelid::regclass::text as of, conname as name, pg_get_constraintdef(oid) as definition
-    from pg_constraint where contype = 'f' and connamespace = current_schema()::regnamespace
-"""
-Tell = Callable[[str], None]
-
-
-class ForeignKey(Struct, frozen=True):
-    """A foreign key of the target, taken off while rows arrive in any order, and put back, checked, at the end."""
-
-    of: str
-    name: str
-    definition: str
 
 
 class Moved(Struct, frozen=True):
@@ -68,13 +53,13 @@ async def move(path: Path, url: str, systems: Sequence[System], tell: Tell, *, p
     """Move the SQLite file at `path`, which is absolute, to the empty PostgreSQL database at `url`.
 
     `patience`: seconds to wait for the server to stop, once nearly everything is there. Raises MigrationError where
-    the target is not empty, the source is of another release, or somebody still uses it after that time, ArchiveError
-    where PostgreSQL cannot be reached or fails.
+    the target is not empty, the source was moved or is of another release, or somebody still uses it after that time,
+    ArchiveError where PostgreSQL cannot be reached or fails.
     """
     tables = [table for system in systems if system.tables for table in system.tables.sorted_tables]
     await _check_source(path, systems)
     async with connected(url) as target:
-        foreign_keys = await _begin(target, path, url, systems, tables)
+        foreign_keys = await prepare_target(target, path, url, systems, tables, tell)
         moving = [MovingTable(table) for table in tables]
         await _catch_up(path, target, moving, tell)
         presence = Presence(path)
@@ -95,29 +80,6 @@ async def _check_source(path: Path, systems: Sequence[System]) -> None:
                 f"{path}: {found.system} is at {found.current}, this release has {found.head}. "
                 "Start `septet serve` or `septet migrate up` of this release once, then move"
             )
-
-
-async def _begin(
-    target: asyncpg.Connection, path: Path, url: str, systems: Sequence[System], tables: Sequence[Table]
-) -> list[ForeignKey]:
-    """Make the target ready, or find it as an earlier attempt left it. Raises MigrationError if it is another's."""
-    if await target.fetchval("select to_regclass($1)", MOVE_STATE) is None:
-        await migrate_up(url, systems)
-        for table in tables:
-            if await target.fetchval(f'select exists (select from "{table.name}")'):  # noqa: S608 - our names
-                raise MigrationError(f"the target is not empty: {table.name} has rows. Name an empty database")
-        async with target.transaction():
-            found = [ForeignKey(*row) for row in await target.fetch(_FOREIGN_KEYS)]
-            await target.execute(f"create table {MOVE_STATE} (source text not null, foreign_keys text not null)")
-            kept = msgspec.json.encode(found).decode()
-            await target.execute(f"insert into {MOVE_STATE} values ($1, $2)", str(path), kept)  # noqa: S608
-            for each in found:
-                await target.execute(f'alter table {each.of} drop constraint "{each.name}"')
-        return found
-    source, kept = await target.fetchrow(f"select source, foreign_keys from {MOVE_STATE}")  # noqa: S608
-    if source != str(path):
-        raise MigrationError(f"another move into this database was begun, from {source}: finish that one")
-    return msgspec.json.decode(kept, type=list[ForeignKey])
 
 
 async def _catch_up(path: Path, target: asyncpg.Connection, moving: Sequence[MovingTable], tell: Tell) -> None:
@@ -202,11 +164,3 @@ async def _end(target: asyncpg.Connection, foreign_keys: Sequence[ForeignKey], p
         await target.execute(f"drop table {MOVE_STATE}")
         mark_moved(path, url)
     await target.execute("analyze")
-
-
-def mark_moved(path: Path, url: str) -> None:
-    """From now on no server opens the file at `path`; the mark names the target without its password."""
-    mark = moved_mark(path)
-    mark.write_text(f"{split_password(url)[0].rpartition('@')[2]}\n")
-    to_disk(mark)
-    to_disk(mark.parent)

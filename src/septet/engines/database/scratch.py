@@ -165,5 +165,6 @@ def _double_quoted(literal: str) -> str:
 
 def _format(path: Path) -> None:
     """As this project formats its files, where its formatter is installed."""
-    command = [sys.executable, "-m", "ruff", "format", "--quiet", "--line-length", "120", str(path)]
+    # -P: not a ruff.py of the current folder
+    command = [sys.executable, "-P", "-m", "ruff", "format", "--quiet", "--line-length", "120", str(path)]
     subprocess.run(command, check=False, capture_output=True)  # noqa: S603 — our own words and a path

@@ -17,6 +17,7 @@ from septet.core.database import Isolation, Query, Transaction
 from septet.core.errors import Unavailable
 from septet.engines.database.compile import Plans
 from septet.engines.database.dialects import SQLITE
+from septet.engines.database.moved import why_not_use
 from septet.engines.database.presence import Presence
 from septet.engines.database.sqlite_connection import Connection, create_private
 from septet.engines.database.sqlite_transaction import LaneTransaction, SnapshotTransaction, SqliteTransaction
@@ -31,19 +32,10 @@ _IDLE_SNAPSHOTS = 4  # connections that are kept for the next ones
 _CLOSED = "The database is closed."
 
 
-def moved_mark(path: Path) -> Path:
-    """The file beside a database that says where `septet move` brought it."""
-    return path.with_name(f"{path.name}.moved")
-
-
 def _refuse_moved(path: Path) -> None:
     """Who went on with the former file by mistake would write what nobody finds again."""
-    mark = moved_mark(path)
-    if mark.exists():
-        raise Unavailable(
-            f"{path} was moved to {mark.read_text().strip()}: set SEPTET_DATABASE_URL. "
-            f"To use the file as it was then, delete {mark}."
-        )
+    if reason := why_not_use(path):
+        raise Unavailable(reason)
 
 
 class SqliteDatabase:

@@ -47,9 +47,10 @@ def compose(message: Message, sender: Address) -> EmailMessage:
 def text_of(letter: EmailMessage) -> str:
     """What a person reads in it."""
     body = letter.get_body(("plain", "html"))
-    return body.get_content().replace("\r\n", "\n") if body is not None else ""
-
-
-def printable(text: str) -> str:
-    """`text` without what a terminal would obey: a letter may hold what a stranger wrote."""
-    return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in text)
+    if body is None:
+        return ""
+    try:
+        text = body.get_content()
+    except LookupError:  # of an encoding that there is not
+        text = bytes(body.get_payload(decode=True)).decode(errors="replace")
+    return str(text).replace("\r\n", "\n")

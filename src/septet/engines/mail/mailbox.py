@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 
 from septet.core.errors import Unavailable
 from septet.core.mail import Message
-from septet.engines.mail.letter import compose, printable, sender_of
+from septet.core.terminal import on_one_line
+from septet.engines.mail.letter import compose, sender_of
 
 if TYPE_CHECKING:
     from mailbox import Maildir
@@ -51,13 +52,17 @@ class LocalMailbox:
             raise Unavailable(f"The mailbox cannot be opened: {error.strerror or error}.") from error
 
     def letters(self) -> Iterator[EmailMessage]:
-        """All of them, the oldest first."""
+        """All of them, the oldest first. Nothing is made where no letter has come yet."""
+        if not self._folder.exists():
+            return
         box = self._open()
         for key in sorted(box.keys(), key=_when):
             yield email.message_from_bytes(box.get_bytes(key), policy=SMTP)
 
     def clear(self) -> int:
         """Remove every letter; the number of them."""
+        if not self._folder.exists():
+            return 0
         box = self._open()
         keys = list(box.keys())
         for key in keys:
@@ -84,5 +89,5 @@ def _when(key: str) -> tuple[int, int, str]:
 
 
 def _say(line: str) -> None:
-    sys.stdout.write(printable(line.replace("\n", " ")) + "\n")
+    sys.stdout.write(on_one_line(line) + "\n")
     sys.stdout.flush()

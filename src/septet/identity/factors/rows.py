@@ -20,6 +20,33 @@ class ChallengePurpose(StrEnum):
     STEP_UP = "step_up"
 
 
+class TotpRow(Struct, frozen=True):
+    sealed_seed: bytes
+    confirmed_at: datetime | None
+    last_step: int
+
+
+class Factors(Struct, frozen=True):
+    """Which second factors an account has."""
+
+    totp: bool
+    recovery_code: bool
+    passkey: bool
+
+
+class RecoveryCodeHeld(Struct, frozen=True):
+    """A recovery code as an export shows it: that there is one."""
+
+    created_at: datetime
+
+
+class TotpHeld(Struct, frozen=True):
+    """An authenticator app as an export shows it."""
+
+    confirmed_at: datetime | None
+    created_at: datetime
+
+
 class Challenge(Struct, frozen=True):
     """A challenge that is open. `methods` are those proven before it."""
 
