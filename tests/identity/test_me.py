@@ -12,10 +12,12 @@ import pytest
 from septet.app import Septet
 from septet.core.errors import Forbidden, PreconditionFailed, Unauthenticated
 from septet.core.versions import etag_of
+from septet.identity.factors.passkey_types import NewPasskey
 from septet.identity.factors.types import SecondFactorProof, TotpProof
 from septet.identity.problems import InvalidCredentials, InvalidRefreshToken, SecondFactorRequired
 from septet.identity.types import AddressOnly, EmailChange, MeChanges
 from support.app import Clock
+from support.passkeys import SoftPasskey
 from support.people import (
     ADA,
     GRACE,
@@ -99,6 +101,9 @@ async def _busy_ada(septet: Septet) -> Any:
     await call(septet, "request_email_change", ada.access_token, body=change)
     seed = (await call(septet, "begin_totp", ada.access_token)).secret
     code = pyotp.TOTP(seed).at(septet.runtime.clock())
+    begun = await call(septet, "begin_passkey", ada.access_token)
+    made = SoftPasskey().make(begun.options, septet.runtime.floor.base_url)
+    await call(septet, "add_passkey", ada.access_token, body=NewPasskey(challenge=begun.challenge, credential=made))
     recovery = (await call(septet, "confirm_totp", ada.access_token, body=TotpProof(code=code))).codes
     with pytest.raises(SecondFactorRequired):
         await sign_in(septet, ADA)
@@ -147,7 +152,9 @@ async def test_the_export_holds_every_row_about_the_person_and_none_of_others(
             "identity_verification": "email LIKE 'ada@%'",
             "identity_audit": ours,
             "identity_totp": ours,
+            "identity_passkey": ours,
             "identity_recovery_code": ours,
+            "identity_challenge": ours,
         }
         expected = {
             t: execute(database_url, f"SELECT count(*) FROM {t} WHERE {which}")[0][0] for t, which in mine.items()

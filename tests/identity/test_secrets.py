@@ -27,7 +27,14 @@ from support.people import (
     sign_in,
 )
 
-SECRET_FIELDS = {"password", "current_password", "new_password", "token", "code", "refresh_token", "access_token"}
+SECRET_FIELDS = {"password", "current_password", "new_password", "token", "code", "refresh_token", "access_token"} | {
+    "secret",
+    "uri",
+    "codes",
+    "recovery_code",
+    "email_code",
+    "challenge",
+}
 
 
 def test_no_operation_that_takes_or_gives_a_secret_is_stored_for_a_retry() -> None:

@@ -97,6 +97,8 @@ def sample_of(shape: shapes.Type, name: str) -> Any:
             return True
         case shapes.UnionType():
             return sample_of(shape.types[0], name)
+        case shapes.DictType():
+            return {}
         case shapes.EnumType(cls=cls):
             return next(iter(cls)).value
         case shapes.StructType():

@@ -34,7 +34,7 @@ from septet.doors.limits import limit_headers
 from septet.doors.problems import body_of, status_of
 
 _UUID = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{32}\b")
-_OPAQUE = re.compile(r"[A-Za-z0-9_.\-~+/=]{40,}|\b[A-Za-z2-7]{32}\b")
+_OPAQUE = re.compile(r"[A-Za-z0-9_.\-~+/=]{40,}|\b[A-Za-z2-7]{32}\b|(?<![\w-])[\w-]{22}(?![\w-])")
 _OF_THE_DOOR = {"request_id", "trace_id", "address", "userAgent", "user_agent"}
 
 

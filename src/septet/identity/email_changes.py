@@ -5,9 +5,11 @@ from __future__ import annotations
 from septet.core.context import Context
 from septet.core.limits import per_minute
 from septet.core.operation import operation
+from septet.core.proofs import fresh
 from septet.identity import audit, queries, tasks
 from septet.identity.addresses import Address, read_address
 from septet.identity.audit import Action
+from septet.identity.factors.strength import require_own_strength
 from septet.identity.passwords import own_holder
 from septet.identity.problems import WrongCode, WrongPassword
 from septet.identity.rows import Purpose, Verification
@@ -22,16 +24,19 @@ from septet.identity.verifications import begin, consume, prove, seconds_to_prov
     steps=True,
     secret=True,
     status=202,
+    proof=fresh(),
     limit=per_minute(5),
     raises=(WrongPassword,),
 )
 async def request_email_change(ctx: Context, body: EmailChange) -> ProofSent:
     """Ask to change your e-mail address. A code goes to the new one, and the present one is told.
 
-    The reply is the same whether or not the new address has an account. Raises WrongPassword.
+    The reply is the same whether or not the new address has an account. Besides a proof of the last five minutes, it
+    asks for the password of whoever has one, and for the second factor likewise. Raises WrongPassword.
     """
     address = read_address(body.email)
-    await own_holder(ctx, body.current_password)
+    if body.current_password is not None or await ctx.read(_has_password):
+        await own_holder(ctx, body.current_password or "")
     id = await ctx.write(_begin_change, address)
     return ProofSent(id, seconds_to_prove(ctx))
 
@@ -50,7 +55,13 @@ async def change_email(ctx: Context, id: VerificationId, body: EmailChangeProof)
     return await ctx.write(_change, row)
 
 
+async def _has_password(ctx: Context) -> bool:
+    holder = await ctx.tx.maybe(queries.find_holder, id=ctx.actor.id)
+    return holder is not None and holder.password_hash is not None
+
+
 async def _begin_change(ctx: Context, address: Address) -> VerificationId:
+    await require_own_strength(ctx)
     ctx.enqueue(tasks.send_notice, NoticeMail(ctx.actor.id, Notice.EMAIL_CHANGING, ctx.now))
     return await begin(ctx, Purpose.EMAIL_CHANGE, address, account=ctx.actor.id)
 

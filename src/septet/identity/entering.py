@@ -5,12 +5,12 @@ Every way of signing in ends here, so none of them can pass by a second factor o
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
 from septet.core.context import Context
-from septet.identity.factors import challenges
+from septet.identity.factors import challenges, passkey_queries, webauthn
 from septet.identity.factors import queries as factor_queries
 from septet.identity.factors.challenges import HOLDS_SECONDS
 from septet.identity.factors.rows import ChallengePurpose
@@ -26,6 +26,7 @@ class Challenged(Struct, frozen=True):
 
     challenge: str
     methods: tuple[str, ...]
+    passkey: dict[str, Any] | None = None  # what to ask the browser for
 
 
 Entered: TypeAlias = Opened | Challenged
@@ -36,19 +37,24 @@ async def enter(ctx: Context, holder: Holder, proven: Proven, kind: SessionKind 
     if holder.suspended_at is not None:
         raise AccountSuspended("This account is suspended.")
     if holder.second_factor and proven.factors < 2:
-        token = await challenges.begin(ctx, ChallengePurpose.SECOND_FACTOR, holder.id, proven)
-        return Challenged(token, await methods_of(ctx, holder))
+        return await _challenge(ctx, holder, proven)
     return await open_session(ctx, holder.id, proven, kind)
-
-
-async def methods_of(ctx: Context, holder: Holder) -> tuple[str, ...]:
-    """What answers a second factor's challenge of this account."""
-    factors = await ctx.tx.one(factor_queries.factors_of, account_id=holder.id)
-    return tuple(name for name in factors.__struct_fields__ if getattr(factors, name))
 
 
 def reply_or_challenge(ctx: Context, entered: Entered) -> SessionReply:
     """The tokens of a session. Raises SecondFactorRequired for a challenge."""
     if isinstance(entered, Challenged):
-        raise SecondFactorRequired(entered.challenge, entered.methods, HOLDS_SECONDS)
+        raise SecondFactorRequired(entered.challenge, entered.methods, HOLDS_SECONDS, entered.passkey)
     return reply(ctx, entered)
+
+
+async def _challenge(ctx: Context, holder: Holder, proven: Proven) -> Challenged:
+    """The challenge, and what of the account's answers it."""
+    token = await challenges.begin(ctx, ChallengePurpose.SECOND_FACTOR, holder.id, proven)
+    factors = await ctx.tx.one(factor_queries.factors_of, account_id=holder.id)
+    options = None
+    if factors.passkey:
+        theirs = await ctx.tx.all(passkey_queries.passkeys_checked, account_id=holder.id)
+        options = webauthn.sign_in_options(ctx.runtime, token, theirs)
+    methods = tuple(name for name in factors.__struct_fields__ if getattr(factors, name))
+    return Challenged(token, methods, options)

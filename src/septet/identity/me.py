@@ -14,6 +14,7 @@ from septet.identity import audit, queries
 from septet.identity.administrators import refuse_to_lose_last
 from septet.identity.audit import Action
 from septet.identity.events import AccountDeleted
+from septet.identity.factors.strength import require_own_strength
 from septet.identity.persons import erase_person
 from septet.identity.problems import LastAdministrator
 from septet.identity.types import Account, Export, MeChanges
@@ -52,8 +53,10 @@ async def change_me(ctx: Context, body: MeChanges, if_match: IfMatch = None) -> 
 async def delete_me(ctx: Context) -> None:
     """Delete your account, and with it all that any system holds about you. This cannot be taken back.
 
+    It asks for a proof of the last five minutes, and for the second factor of whoever has one.
     Raises LastAdministrator if nobody else administers this server.
     """
+    await require_own_strength(ctx)
     account = await reachable_me(ctx)
     await refuse_to_lose_last(ctx, account.id)
     await erase_person(ctx, account.id)
@@ -61,9 +64,10 @@ async def delete_me(ctx: Context) -> None:
     ctx.publish(AccountDeleted(account.id))
 
 
-@operation.get("/v1/identity/me/export", scope="identity:read", snapshot=True)
+@operation.get("/v1/identity/me/export", scope="identity:read", snapshot=True, proof=fresh())
 async def export_me(ctx: Context) -> Export:
-    """All that any system holds about you, by system and table."""
+    """All that any system holds about you, by system and table. It asks for what deleting your account does."""
+    await require_own_strength(ctx)
     account = await reachable_me(ctx)
     systems = {
         system.name: await system.export_person(ctx, account.id)

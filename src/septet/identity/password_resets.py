@@ -10,6 +10,7 @@ from septet.identity.addresses import read_address
 from septet.identity.audit import Action
 from septet.identity.factors import queries as factor_queries
 from septet.identity.hashing import hashing
+from septet.identity.ownership import prove_ownership
 from septet.identity.passwords import refuse_weak
 from septet.identity.problems import WeakPassword, WrongCode
 from septet.identity.revocations import revoke
@@ -50,9 +51,11 @@ async def reset_password(ctx: Context, id: VerificationId, body: PasswordResetPr
 
 async def _reset(ctx: Context, row: Verification, new_hash: str) -> None:
     await consume(ctx, row)
-    account = await ctx.tx.maybe(queries.reset_password, address_key=row.email_key, new_hash=new_hash)
-    if account is None:  # deleted meanwhile, or it has another address now
+    holder = await ctx.tx.maybe(queries.find_holder_by_email, email_key=row.email_key)
+    if holder is None:  # deleted meanwhile, or it has another address now
         raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
+    await prove_ownership(ctx, holder)
+    account = await ctx.tx.one(queries.reset_password, address_key=row.email_key, new_hash=new_hash)
     await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=account.id)
     await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=account.id))
     await audit.record(ctx, Action.PASSWORD_RESET, about=account.id)

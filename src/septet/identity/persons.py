@@ -10,7 +10,8 @@ from septet.core.context import Context
 from septet.core.types import AccountId
 from septet.identity import queries
 from septet.identity.addresses import key_of
-from septet.identity.factors import queries as factor_queries
+from septet.identity.factors import passkey_queries
+from septet.identity.factors.persons import erase_factors, export_factors
 from septet.identity.revocations import revoke
 from septet.identity.types import Account
 
@@ -24,8 +25,8 @@ async def export_person(ctx: Context, account_id: AccountId) -> dict[str, Any]:
         "identity_account": [account],
         "identity_role_grant": await ctx.tx.all(queries.roles_of, account_id=account_id),
         "identity_session": await ctx.tx.all(queries.sessions_held, account_id=account_id),
-        "identity_totp": await ctx.tx.all(factor_queries.totps_held, account_id=account_id),
-        "identity_recovery_code": await ctx.tx.all(factor_queries.recovery_codes_held, account_id=account_id),
+        **await export_factors(ctx, account_id),
+        "identity_passkey": await ctx.tx.all(passkey_queries.passkeys_of, account_id=account_id),
         "identity_verification": await _verifications_of(ctx, account),
         "identity_audit": [
             *await ctx.tx.all(queries.audit_about, account_id=account_id),
@@ -44,9 +45,7 @@ async def erase_person(ctx: Context, account_id: AccountId) -> None:
     await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=account_id))
     await ctx.tx.run(queries.end_verifications_of_account, account_id=account_id)
     await ctx.tx.run(queries.end_verifications_of_email, email_key=key_of(account.email))
-    await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=account_id)
-    await ctx.tx.run(factor_queries.delete_totp, account_id=account_id)
-    await ctx.tx.run(factor_queries.delete_recovery_codes, account_id=account_id)
+    await erase_factors(ctx, account_id)
     await ctx.tx.run(queries.revoke_all_roles, account_id=account_id)
     await ctx.tx.run(queries.erase_audit_about, account_id=account_id)
     await ctx.tx.run(queries.erase_audit_actor, erased=account_id)

@@ -17,16 +17,20 @@ class SecondFactorRequired(Unauthenticated):
     """The first proof holds, and this account asks for a second: answer `challenge` by one of `methods`.
 
     Send it with a code, or a passkey's answer, to `/v1/identity/sessions/second-factor`. It holds for a few minutes.
+    `passkey` is what to ask the browser for, where the account has one.
     """
 
     code = "second_factor_required"
 
-    def __init__(self, challenge: str, methods: tuple[str, ...], expires_in: int) -> None:
+    def __init__(
+        self, challenge: str, methods: tuple[str, ...], expires_in: int, passkey: dict[str, Any] | None = None
+    ) -> None:
         super().__init__("This account asks for a second factor.")
-        self.challenge, self.methods, self.expires_in = challenge, methods, expires_in
+        self.challenge, self.methods, self.expires_in, self.passkey = challenge, methods, expires_in, passkey
 
     def members(self) -> dict[str, Any]:
-        return {"challenge": self.challenge, "methods": list(self.methods), "expires_in": self.expires_in}
+        told = {"challenge": self.challenge, "methods": list(self.methods), "expires_in": self.expires_in}
+        return told if self.passkey is None else {**told, "passkey": self.passkey}
 
 
 class WrongSecondFactor(Unauthenticated):
@@ -45,6 +49,18 @@ class TotpExists(Conflict):
     """An authenticator app is set up already. Remove it before you set up another."""
 
     code = "totp_exists"
+
+
+class WrongPasskey(Invalid):
+    """The passkey's answer is not one to this challenge, or the challenge is used up or expired. Begin again."""
+
+    code = "wrong_passkey"
+
+
+class TooManyPasskeys(Conflict):
+    """There are as many passkeys as one account may have: remove one first."""
+
+    code = "too_many_passkeys"
 
 
 class AccountSuspended(Forbidden):

@@ -37,6 +37,11 @@ class Proven(Struct, frozen=True):
         return 2 if second and (first or Method.USER_VERIFIED in self.methods) else 1
 
     @property
+    def only_second(self) -> bool:
+        """Whether nothing was proven but a second factor, which counts beside an earlier proof."""
+        return self.factors < 2 and all(method in _SECOND for method in self.methods)
+
+    @property
     def acr(self) -> str:
         return acr_of(self.factors)
 

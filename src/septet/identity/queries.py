@@ -74,12 +74,16 @@ replace_password = run(
     .where(accounts.c.id == bindparam("account_id"), accounts.c.password_hash == bindparam("old_hash", type_=Text))
     .values(password_hash=bindparam("new_hash", type_=Text))
 )
-reset_password = maybe(
+reset_password = one(
     update(accounts)
     .where(accounts.c.email_key == bindparam("address_key", type_=Text))
     .values(password_hash=bindparam("new_hash", type_=Text), email_verified=True)
     .returning(*_account),
     into=Account,
+)
+# Its owner proved, for the first time, to read its mail: what a stranger chose is theirs no longer.
+take_over = run(
+    update(accounts).where(accounts.c.id == bindparam("account_id")).values(email_verified=True, password_hash=None)
 )
 delete_account = run(delete(accounts).where(accounts.c.id == bindparam("id")))
 

@@ -42,6 +42,12 @@ class IdentitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=1, le=1000, description="Mails with codes to one address in an hour; those beyond are not sent.")
     ] = 10
     sign_in_codes: Annotated[bool, Meta(description="Whether a code in a mail signs in without a password.")] = True
+    passkey_domain: Annotated[
+        str, Meta(description="Domain that passkeys belong to; by default that of the base URL. Never change it later.")
+    ] = ""
+    passkey_origins: Annotated[
+        tuple[str, ...], Meta(description="Origins beside the server's own whose pages or apps may use passkeys.")
+    ] = ()
     password_min: Annotated[int, Meta(ge=8, le=64, description="Characters that a new password has at least.")] = 15
     argon2_memory: Annotated[int, Meta(ge=64, le=4_194_304, description="KiB that hashing a password uses.")] = 19_456
     argon2_time: Annotated[int, Meta(ge=1, le=100, description="Passes that hashing a password makes.")] = 2

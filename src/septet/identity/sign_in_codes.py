@@ -9,6 +9,7 @@ from septet.core.operation import operation
 from septet.identity import queries
 from septet.identity.addresses import read_address
 from septet.identity.entering import Entered, enter, reply_or_challenge
+from septet.identity.ownership import prove_ownership
 from septet.identity.problems import AccountSuspended, SecondFactorRequired, WrongCode
 from septet.identity.proven import BY_EMAIL
 from septet.identity.rows import Purpose, SessionKind, Verification
@@ -55,7 +56,7 @@ async def _enter(ctx: Context, row: Verification, kind: SessionKind) -> Entered:
     holder = await ctx.tx.maybe(queries.find_holder_by_email, email_key=row.email_key)
     if holder is None:  # deleted meanwhile, or it has another address now
         raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
-    return await enter(ctx, holder, BY_EMAIL, kind)
+    return await enter(ctx, await prove_ownership(ctx, holder), BY_EMAIL, kind)
 
 
 def _refuse_if_off(ctx: Context) -> None:

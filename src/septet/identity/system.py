@@ -26,8 +26,16 @@ from septet.identity import (
     tasks,
 )
 from septet.identity.actors import find_actor
+from septet.identity.factors import (
+    passkey_queries,
+    passkey_sign_in,
+    passkeys,
+    recovery_codes,
+    second_factor,
+    step_up,
+    totp,
+)
 from septet.identity.factors import queries as factor_queries
-from septet.identity.factors import recovery_codes, second_factor, step_up, totp
 from septet.identity.oauth import tables as _oauth_tables  # noqa: F401 - its tables are among those of the metadata
 from septet.identity.persons import erase_person, export_person
 from septet.identity.revocations import LOOK_SECONDS, look
@@ -67,6 +75,8 @@ IDENTITY = System(
         second_factor,
         step_up,
         totp,
+        passkeys,
+        passkey_sign_in,
         recovery_codes,
         password_resets,
         me,
@@ -76,7 +86,7 @@ IDENTITY = System(
         administrators,
         tasks,
     ),
-    queries=(queries, factor_queries),
+    queries=(queries, factor_queries, passkey_queries),
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
     pages=Path(__file__).parent / "pages",

@@ -149,8 +149,10 @@ class PasswordResetProof(Input):
 
 
 class EmailChange(Input):
+    """The password is asked of whoever has one."""
+
     email: Email
-    current_password: Password
+    current_password: Password | None = None
 
 
 class EmailChangeProof(Input):

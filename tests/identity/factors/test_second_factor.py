@@ -192,6 +192,7 @@ async def test_another_password_ends_open_challenges(database_url: str, tmp_path
         await call(septet, "change_password", token, body=change)
         with pytest.raises(WrongSecondFactor):
             await answer(septet, asked, code=app.code())
+        assert "was changed" in (await mails_to(septet, ADA))[-1]
         asked = await challenge(septet, password=OTHER_PASSWORD)
         sent = await call(septet, "request_password_reset", body=AddressOnly(email=ADA))
         proof = PasswordResetProof(password=PASSWORD, code=await last_code(septet, ADA))
@@ -219,7 +220,7 @@ async def test_removing_the_app_asks_for_both_factors(database_url: str, tmp_pat
         assert await sign_in(septet, ADA)
         with pytest.raises(NoSecondFactor):
             await call(septet, "renew_recovery_codes", fresh.access_token)
-        assert "was removed" in (await mails_to(septet, ADA))[-1]
+        assert any("was removed" in text for text in await mails_to(septet, ADA))  # notices of one moment: any order
 
 
 async def prove(septet: Septet, token: str, **proof: Any) -> SessionReply:

@@ -6,7 +6,7 @@ from sqlalchemy import LargeBinary, bindparam, delete, exists, func, select, upd
 
 from septet.core.columns import Id, Instant
 from septet.core.database import many, maybe, one, run
-from septet.identity.factors.rows import Challenge, Factors, RecoveryCodeHeld, TotpHeld, TotpRow
+from septet.identity.factors.rows import Challenge, ChallengeHeld, Factors, RecoveryCodeHeld, TotpHeld, TotpRow
 from septet.identity.factors.tables import challenges, passkeys, recovery_codes, totps
 from septet.identity.rows import Counted
 from septet.identity.statements import delete_some, insert_row
@@ -34,6 +34,12 @@ try_challenge = maybe(
 find_challenge = maybe(select(*_challenge).where(challenges.c.id == bindparam("id")), into=Challenge)
 consume_challenge = run(delete(challenges).where(challenges.c.id == bindparam("id")))
 end_challenges_of_account = run(delete(challenges).where(challenges.c.account_id == bindparam("account_id")))
+challenges_held = many(
+    select(challenges.c.purpose, challenges.c.created_at, challenges.c.expires_at).where(
+        challenges.c.account_id == bindparam("account_id")
+    ),
+    into=ChallengeHeld,
+)
 sweep_challenges = run(delete_some(challenges, challenges.c.expires_at < bindparam("before")))
 
 # Authenticator apps

@@ -24,7 +24,13 @@ _LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ23456789"  # none that is easily read for anot
 _LENGTH, _GROUP = 16, 4
 
 
-@operation.post("/v1/identity/me/recovery-codes", scope="identity:write", secret=True, proof=fresh(factors=2))
+@operation.post(
+    "/v1/identity/me/recovery-codes",
+    scope="identity:write",
+    secret=True,
+    proof=fresh(factors=2),
+    raises=(NoSecondFactor,),
+)
 async def renew_recovery_codes(ctx: Context) -> RecoveryCodes:
     """Ten new recovery codes; those from before hold no more. Raises NoSecondFactor where they would be of no use."""
     factors = await ctx.tx.one(queries.factors_of, account_id=ctx.actor.id)

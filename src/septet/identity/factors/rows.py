@@ -47,6 +47,14 @@ class TotpHeld(Struct, frozen=True):
     created_at: datetime
 
 
+class ChallengeHeld(Struct, frozen=True):
+    """A challenge as an export shows it."""
+
+    purpose: ChallengePurpose
+    created_at: datetime
+    expires_at: datetime
+
+
 class Challenge(Struct, frozen=True):
     """A challenge that is open. `methods` are those proven before it."""
 
@@ -56,3 +64,14 @@ class Challenge(Struct, frozen=True):
     methods: str
     created_at: datetime
     expires_at: datetime
+
+
+class PasskeyRow(Struct, frozen=True):
+    """A passkey as its signatures are checked by it."""
+
+    id: UUID
+    account_id: AccountId
+    credential_id: bytes
+    public_key: bytes
+    sign_count: int
+    transports: str

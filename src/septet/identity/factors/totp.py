@@ -9,6 +9,8 @@ from __future__ import annotations
 import hmac
 from urllib.parse import urlsplit
 
+import structlog
+
 from septet.core.context import Context
 from septet.core.limits import per_minute
 from septet.core.operation import operation
@@ -19,10 +21,13 @@ from septet.identity.audit import Action
 from septet.identity.factors import queries
 from septet.identity.factors.recovery_codes import replace_codes
 from septet.identity.factors.rows import TotpRow
+from septet.identity.factors.strength import require_own_strength
 from septet.identity.factors.types import RecoveryCodes, Totp, TotpProof, TotpSecret
 from septet.identity.me import reachable_me
 from septet.identity.problems import NoSecondFactor, TotpExists, WrongCode
 from septet.identity.tasks import Notice, NoticeMail
+
+log = structlog.get_logger()
 
 STEP_SECONDS = 30
 _NEARBY = (0, -1, 1)  # steps by which clocks may differ
@@ -57,6 +62,7 @@ async def begin_totp(ctx: Context) -> TotpSecret:
     )
     if begun is None:
         raise TotpExists("An authenticator app is set up already.")
+    await require_own_strength(ctx)
     place = urlsplit(ctx.runtime.floor.base_url).hostname or "Septet"
     return TotpSecret(seed, pyotp.TOTP(seed).provisioning_uri(name=account.email, issuer_name=place))
 
@@ -108,7 +114,11 @@ async def use_code(ctx: Context, account: AccountId, code: str) -> bool:
 
 
 async def _use(ctx: Context, account: AccountId, row: TotpRow, code: str) -> bool:
-    seed = ctx.runtime.keys.unseal(_PURPOSE, row.sealed_seed, account.bytes).decode()
+    try:
+        seed = ctx.runtime.keys.unseal(_PURPOSE, row.sealed_seed, account.bytes).decode()
+    except ValueError:
+        log.warning("the seed of an authenticator app cannot be opened: was its key removed?", account=str(account))
+        return False
     step = step_of(seed, code, int(ctx.now.timestamp()) // STEP_SECONDS)
     if step is None:
         return False

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from septet.core.types import Count, Input, Instant, Output
+from septet.identity.factors.passkey_types import ChallengeText, Credential, PasskeyProof
 from septet.identity.types import Code, Password, VerificationId
 
 TotpCode = Annotated[
@@ -16,7 +17,6 @@ RecoveryCode = Annotated[
     str,
     Meta(min_length=16, max_length=32, description="One of the recovery codes.", examples=["ABCD-EFGH-JKLM-NPQR"]),
 ]
-ChallengeText = Annotated[str, Meta(min_length=1, max_length=256, description="The challenge, as it was given.")]
 
 
 class TotpSecret(Output):
@@ -46,17 +46,19 @@ class RecoveryCodes(Output):
 
 
 class SecondFactorProof(Input):
-    """The challenge that signing in gave, with a code of the app, or one of the recovery codes."""
+    """The challenge that signing in gave; with a code of the app, a recovery code, or a passkey's signature of it."""
 
     challenge: ChallengeText
     code: TotpCode | None = None
     recovery_code: RecoveryCode | None = None
+    passkey: Credential | None = None
 
 
 class ProofAnew(Input):
     """Who you are, once more: the password, a code of the app or a recovery code, or both; or a code from a mail.
 
-    For the last, ask `/v1/identity/sign-in-codes` for one, and send its id along.
+    For the last, ask `/v1/identity/sign-in-codes` for one, and send its id along. Or a passkey's answer to a challenge
+    of `/v1/identity/sessions/current/passkey-challenges`.
     """
 
     password: Password | None = None
@@ -64,3 +66,4 @@ class ProofAnew(Input):
     recovery_code: RecoveryCode | None = None
     email_code: Code | None = None
     email_code_id: VerificationId | None = None
+    passkey: PasskeyProof | None = None
