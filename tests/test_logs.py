@@ -30,6 +30,21 @@ def test_programs_get_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert line["timestamp"].endswith("Z")
 
 
+def test_a_terminal_is_not_told_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    set_up_logs(for_people=True)
+    log = structlog.get_logger()
+    log.warning("a request failed\x1b[2J", path="/\x1b]0;owned\x07\nforged line")
+    try:
+        raise LookupError("\x1b[31mred")
+    except LookupError:
+        log.exception("it broke")
+    logging.getLogger("other").warning("theirs\x1b[1m")
+    said = capsys.readouterr().err
+    assert "\x1b" not in said
+    assert "\x07" not in said
+    assert "forged line" in next(line for line in said.splitlines() if "a request failed" in line)
+
+
 def test_people_get_lines(capsys: pytest.CaptureFixture[str]) -> None:
     set_up_logs(for_people=True)
     structlog.get_logger().warning("limits are off", port=8000)

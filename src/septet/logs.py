@@ -10,17 +10,19 @@ handed over by mistake, its keyword gives it away and its value is blotted out.
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import msgspec
 import structlog
 from structlog.typing import Processor, WrappedLogger
 
 from septet.core.telemetry import add_trace_id
+from septet.core.terminal import on_one_line, printable
 
 REDACTED = "[redacted]"
 _SECRET = re.compile(
@@ -91,9 +93,24 @@ class _ToLine(logging.Handler):
 def _ending(for_people: bool) -> list[Processor]:
     """The last of the chain: an event becomes a line. Tracebacks are plain, for rich ones show variables."""
     if for_people:
-        plain = structlog.dev.plain_traceback
-        return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=_traceback)
+        return [harmless, renderer]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
+
+
+def harmless(logger: WrappedLogger, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Texts as a terminal may be shown them: strangers write some of them, and it would obey what is in those."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = on_one_line(value)
+    return event
+
+
+def _traceback(file: TextIO, exc_info: Any) -> None:
+    """Plain, for what an exception says may be a stranger's words too."""
+    plain = io.StringIO()
+    structlog.dev.plain_traceback(plain, exc_info)
+    file.write(printable(plain.getvalue()))
 
 
 def _json(event: Mapping[str, Any], **_: Any) -> str:
