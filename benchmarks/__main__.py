@@ -8,6 +8,8 @@ import importlib
 NAMES = (
     "startup_and_memory",
     "read_list_create",
+    "signing_in",
+    "identity_timing",
     "slow_fsync",
     "workers",
     "tasks",

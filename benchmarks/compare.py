@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks import load
 from benchmarks.common import Sample, Server, Table, median_of, verdict
 from benchmarks.contestants import Contestant
-from benchmarks.load import CONNECTIONS, Requests
+from benchmarks.load import CONNECTIONS, Outcome, Requests
 
 Figures = dict[tuple[str, str], Sample]  # by question and contestant
 
 
 def measure(server: Server, sent: Requests, *, seconds: int, connections: int = CONNECTIONS) -> Sample:
-    """One sample: the load's outcome beside the processor time that the server used for it."""
+    """One sample of the usual load."""
+    return sampled(server, lambda: load.run(server.port, sent, seconds=seconds, connections=connections))
+
+
+def sampled(server: Server, run: Callable[[], Outcome]) -> Sample:
+    """A load's outcome beside the processor time that the server used for it."""
     cpu, clock = server.cpu_seconds(), time.perf_counter()
-    outcome = load.run(server.port, sent, seconds=seconds, connections=connections)
+    outcome = run()
     elapsed, cpu = time.perf_counter() - clock, server.cpu_seconds() - cpu
     return Sample(
         rate=outcome.rate,

@@ -14,7 +14,6 @@ import secrets
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,7 +23,7 @@ from msgspec import Struct
 
 from benchmarks import load
 from benchmarks.common import SERVER_CORE, Sample, Server, Table, median_of, take_load_core, verdict, write_results
-from benchmarks.compare import Figures, figures_table, measure, ratios_table
+from benchmarks.compare import Figures, figures_table, measure, ratios_table, sampled
 from benchmarks.contestants import Bare, PocketBase, Septet
 from benchmarks.load import CONNECTIONS, Outcome, Requests
 
@@ -105,18 +104,9 @@ def _tokens(server: Server) -> list[str]:
 
 
 def _measure_refreshes(server: Server, tokens: Sequence[str], seconds: int) -> Sample:
-    cpu, clock = server.cpu_seconds(), time.perf_counter()
     path = "/v1/identity/sessions/refresh"
-    outcome = load.run_refreshes(server.port, path, tokens, seconds=seconds, connections=CONNECTIONS)
-    elapsed, cpu = time.perf_counter() - clock, server.cpu_seconds() - cpu
-    return Sample(
-        rate=outcome.rate,
-        cpu=cpu * 1e6 / max(outcome.requests, 1),
-        p50=outcome.p50 / 1000,
-        p99=outcome.p99 / 1000,
-        busy=cpu / elapsed,
-        errors=outcome.errors,
-    )
+    options = {"seconds": seconds, "connections": CONNECTIONS}
+    return sampled(server, lambda: load.run_refreshes(server.port, path, tokens, **options))
 
 
 def _logins(server: Server, seconds: int) -> tuple[float, float]:

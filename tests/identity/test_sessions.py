@@ -14,6 +14,7 @@ from support.people import (
     ADA,
     GRACE,
     HOME,
+    MALLORY,
     OTHER_PASSWORD,
     PASSWORD,
     call,
@@ -34,8 +35,28 @@ async def test_wrong_password_and_unknown_address_are_answered_alike(database_ur
             await sign_in(septet, ADA, OTHER_PASSWORD)
         with pytest.raises(InvalidCredentials) as unknown, counted_queries(septet) as for_unknown:
             await sign_in(septet, GRACE, OTHER_PASSWORD)
-        assert for_known == for_unknown == ["identity.queries.find_holder_by_email", "identity.queries.insert_audit"]
+        assert for_known == for_unknown
+        assert for_known == [f"identity.queries.{name}" for name in ("find_id_by_email", "find_holder", "insert_audit")]
         assert known.value.detail == unknown.value.detail
+
+
+async def test_the_account_that_is_read_for_an_unknown_address_may_be_deleted(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with front_door(database_url, tmp_path) as septet:
+        await register(septet, ADA)
+        mallory = await register(septet, MALLORY)
+        await sign_in(septet, MALLORY)
+        await call(septet, "delete_me", mallory.access_token)
+        read = []
+        for _ in range(2):
+            with pytest.raises(InvalidCredentials), counted_queries(septet) as ran:
+                await sign_in(septet, GRACE, OTHER_PASSWORD)
+            read.append([name.rpartition(".")[2] for name in ran])
+        assert read == [
+            ["find_id_by_email", "find_holder", "any_account", "insert_audit"],
+            ["find_id_by_email", "find_holder", "insert_audit"],
+        ]
 
 
 async def test_a_password_is_the_same_in_every_spelling_of_unicode(tmp_path: Path) -> None:

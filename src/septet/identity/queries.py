@@ -50,6 +50,8 @@ insert_account = maybe(
 )
 find_account = maybe(select(*_account).where(accounts.c.id == bindparam("id")), into=Account)
 find_account_by_email = maybe(select(*_account).where(accounts.c.email_key == bindparam("email_key")), into=Account)
+find_id_by_email = maybe(select(accounts.c.id).where(accounts.c.email_key == bindparam("email_key")), into=Found)
+any_account = maybe(select(accounts.c.id).order_by(accounts.c.id).limit(1), into=Found)
 find_holder = maybe(_holder.where(accounts.c.id == bindparam("id")), into=Holder)
 find_holder_by_email = maybe(_holder.where(accounts.c.email_key == bindparam("email_key")), into=Holder)
 all_accounts = keyset(select(*_account), by=(accounts.c.id,), newest_first=True, into=Account)
