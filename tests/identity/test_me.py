@@ -101,16 +101,17 @@ async def _busy_ada(septet: Septet) -> Any:
     await call(septet, "request_email_change", ada.access_token, body=change)
     seed = (await call(septet, "begin_totp", ada.access_token)).secret
     code = pyotp.TOTP(seed).at(septet.runtime.clock())
-    begun = await call(septet, "begin_passkey", ada.access_token)
-    made = SoftPasskey().make(begun.options, septet.runtime.floor.base_url)
-    await call(septet, "add_passkey", ada.access_token, body=NewPasskey(challenge=begun.challenge, credential=made))
     recovery = (await call(septet, "confirm_totp", ada.access_token, body=TotpProof(code=code))).codes
     with pytest.raises(SecondFactorRequired):
         await sign_in(septet, ADA)
     with pytest.raises(SecondFactorRequired) as asked:
         await sign_in(septet, ADA)
     answer = SecondFactorProof(challenge=asked.value.challenge, recovery_code=recovery[0])
-    return await call(septet, "answer_second_factor", body=answer)
+    proven = await call(septet, "answer_second_factor", body=answer)
+    begun = await call(septet, "begin_passkey", proven.access_token)
+    made = SoftPasskey().make(begun.options, septet.runtime.floor.base_url)
+    await call(septet, "add_passkey", proven.access_token, body=NewPasskey(challenge=begun.challenge, credential=made))
+    return proven
 
 
 async def test_deleting_leaves_nothing_that_identifies(database_url: str, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class SecondFactorRequired(Unauthenticated):
         return told if self.passkey is None else {**told, "passkey": self.passkey}
 
 
-class WrongSecondFactor(Unauthenticated):
+class WrongSecondFactor(Invalid):
     """The code or the answer is wrong, was used before, or the challenge is used up or expired. Sign in again."""
 
     code = "wrong_second_factor"

@@ -45,6 +45,31 @@ async def enter(septet: Septet, begun: PasskeyChallenge, credential: dict[str, A
     return reply
 
 
+async def both_factors(septet: Septet, device: SoftPasskey) -> str:
+    """The access token of a session that the passkey opened."""
+    begun = await begin(septet)
+    return (await enter(septet, begun, device.sign(begun.options, origin_of(septet)))).access_token
+
+
+async def test_one_factor_neither_adds_nor_removes_a_passkey_beside_another(database_url: str, tmp_path: Path) -> None:
+    async with front_door(database_url, tmp_path) as septet:
+        token = (await register(septet, ADA)).access_token
+        before = await call(septet, "begin_passkey", token)
+        device = SoftPasskey()
+        passkey = await add(septet, token, device)
+        with pytest.raises(ProofRequired) as asked:
+            await call(septet, "begin_passkey", token)
+        assert asked.value.proof.factors == 2
+        late = NewPasskey(challenge=before.challenge, credential=SoftPasskey().make(before.options, origin_of(septet)))
+        with pytest.raises(ProofRequired):  # begun while there was none
+            await call(septet, "add_passkey", token, body=late)
+        with pytest.raises(ProofRequired):
+            await call(septet, "remove_passkey", token, id=passkey.id)
+        stronger = await both_factors(septet, device)
+        await add(septet, stronger, SoftPasskey())
+        await call(septet, "remove_passkey", stronger, id=passkey.id)
+
+
 async def test_a_passkey_signs_in_without_a_name_and_counts_as_two_factors(database_url: str, tmp_path: Path) -> None:
     async with front_door(database_url, tmp_path) as septet:
         token = (await register(septet, ADA)).access_token
@@ -64,9 +89,9 @@ async def test_a_passkey_signs_in_without_a_name_and_counts_as_two_factors(datab
 
 async def test_the_user_handle_tells_nothing_and_known_passkeys_are_left_out(tmp_path: Path) -> None:
     async with front_door("", tmp_path) as septet:
-        session = await register(septet, ADA)
-        await add(septet, session.access_token, SoftPasskey())
-        options = (await call(septet, "begin_passkey", session.access_token)).options
+        device = SoftPasskey()
+        await add(septet, (await register(septet, ADA)).access_token, device)
+        options = (await call(septet, "begin_passkey", await both_factors(septet, device))).options
         assert ADA not in options["user"]["id"]
         assert len(options["excludeCredentials"]) == 1
         assert options["attestation"] == "none"
@@ -146,13 +171,9 @@ async def test_a_challenge_is_answered_once(database_url: str, tmp_path: Path) -
         clock.advance(minutes=6)
         with pytest.raises(WrongPasskey):
             await enter(septet, late, device.sign(late.options, origin_of(septet)))
-        registration = await call(septet, "begin_passkey", await _fresh(septet, token))
+        registration = await call(septet, "begin_passkey", (await register(septet, GRACE)).access_token)
         with pytest.raises(WrongPasskey):  # a challenge is for one purpose
             await enter(septet, registration, device.sign({**late.options, **registration.options}, origin_of(septet)))
-
-
-async def _fresh(septet: Septet, token: str) -> str:
-    return str((await call(septet, "prove_anew", token, body=ProofAnew(password=PASSWORD))).access_token)
 
 
 async def test_another_origin_or_another_domain_is_refused(tmp_path: Path) -> None:
@@ -190,7 +211,7 @@ async def test_a_copy_is_noticed_by_its_count_and_zero_is_legal(database_url: st
             await enter(septet, begun, copied.sign(begun.options, origin_of(septet)))
         assert "had gone back" in (await mails_to(septet, ADA))[-1]
         uncounted = SoftPasskey(counts=False)
-        await add(septet, token, uncounted)
+        await add(septet, await both_factors(septet, device), uncounted)
         for _ in range(2):
             begun = await begin(septet)
             assert await enter(septet, begun, uncounted.sign(begun.options, origin_of(septet)))
@@ -244,8 +265,9 @@ async def test_what_is_no_credential_is_refused(tmp_path: Path, number: int) -> 
         whole = device.sign(begun.options, origin_of(septet))
         with pytest.raises(WrongPasskey):
             await enter(septet, begun, {**whole, **BROKEN[number]} if number else {**whole, "response": {}})
-        begun = await call(septet, "begin_passkey", token)
+        stronger = await both_factors(septet, device)
+        begun = await call(septet, "begin_passkey", stronger)
         body = NewPasskey(challenge=begun.challenge, credential=BROKEN[number])
         with pytest.raises(WrongPasskey):
-            await call(septet, "add_passkey", token, body=body)
+            await call(septet, "add_passkey", stronger, body=body)
         assert msgspec.json.encode(begun.options)

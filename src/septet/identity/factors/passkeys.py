@@ -29,6 +29,7 @@ from septet.identity.factors.passkey_types import (
     PasskeyProof,
 )
 from septet.identity.factors.rows import Challenge, ChallengePurpose, PasskeyRow
+from septet.identity.factors.strength import require_own_strength
 from septet.identity.factors.webauthn import Registered, Unverifiable
 from septet.identity.me import reachable_me
 from septet.identity.problems import TooManyPasskeys, WrongPasskey
@@ -51,6 +52,7 @@ _NOT_THAT = "This passkey did not answer this challenge."
 )
 async def begin_passkey(ctx: Context) -> PasskeyChallenge:
     """Begin to add a passkey: what to ask the browser for, by `navigator.credentials.create`."""
+    await require_own_strength(ctx)
     account = await reachable_me(ctx)
     there = await ctx.tx.all(passkey_queries.passkeys_checked, account_id=account.id)
     if len(there) >= MOST_PASSKEYS:
@@ -102,6 +104,7 @@ async def rename_passkey(ctx: Context, id: PasskeyId, body: PasskeyChanges) -> P
 @operation.delete("/v1/identity/me/passkeys/{id}", scope="identity:write", proof=fresh())
 async def remove_passkey(ctx: Context, id: PasskeyId) -> None:
     """Remove a passkey of yours: it signs in no more. Raises NotFound."""
+    await require_own_strength(ctx)
     account = ctx.actor.id
     if not await ctx.tx.run(passkey_queries.delete_passkey, passkey_id=id, account_id=account):
         raise NotFound("You have no such passkey.")
@@ -150,6 +153,7 @@ async def _alarm(ctx: Context, passkey: PasskeyRow) -> None:
 
 
 async def _add(ctx: Context, challenge: Challenge, registered: Registered, name: str) -> Passkey:
+    await require_own_strength(ctx)
     if not await challenges.consume(ctx, challenge):
         raise WrongPasskey("The challenge is used up or expired.", pointer="/challenge")
     if len(await ctx.tx.all(passkey_queries.passkeys_of, account_id=ctx.actor.id)) >= MOST_PASSKEYS:
