@@ -34,6 +34,7 @@ SECRET_FIELDS = {"password", "current_password", "new_password", "token", "code"
     "recovery_code",
     "email_code",
     "challenge",
+    "client_secret",
 }
 
 

@@ -37,9 +37,16 @@ class Actor(Struct, frozen=True):
     factors: int = 0  # with how many factors
 
     @property
+    def known(self) -> bool:
+        """Whether it is known who asks: an account, or a client for itself."""
+        return self.account is not None or bool(self.client)
+
+    @property
     def id(self) -> AccountId:
-        """The account that asks. Raises Unauthenticated if nobody does."""
+        """The account that asks. Raises Unauthenticated if nobody does, Forbidden for a client that asks for itself."""
         if self.account is None:
+            if self.client:
+                raise Forbidden("This is a person's: a client that asks for itself has none of it.")
             raise Unauthenticated("Sign in first.")
         return self.account
 
@@ -114,7 +121,7 @@ class Context:
         """Raise Unauthenticated or Forbidden unless the caller's token holds `scope`."""
         if scope is None or scope in self.actor.scopes:
             return
-        if self.actor.account is None:
+        if not self.actor.known:
             raise Unauthenticated("This needs an access token: Authorization: Bearer …")
         raise Forbidden(f"This needs the scope {scope}.")
 

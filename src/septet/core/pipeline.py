@@ -158,7 +158,7 @@ class Pipeline:
 
     def spend(self, ctx: Context, what: str, limits: Sequence[Limit]) -> None:
         """Count a call of `what` against the default limit and its own. Raises TooMany, costing nothing more."""
-        caller = ctx.actor.key if ctx.actor.account is not None else ctx.client.address
+        caller = ctx.actor.key if ctx.actor.known else ctx.client.address
         ctx.spend(self._default_limit, "", caller)
         for limit in limits:
             ctx.spend(limit, what, ctx.client.address if limit.by == "address" else caller)

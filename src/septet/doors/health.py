@@ -65,7 +65,7 @@ class Health:
     async def metrics(self, request: Request) -> Reply:
         if not _is_at_the_machine(request):
             actor = await actor_of(request, self._runtime.authentication)
-            if actor.account is None:
+            if not actor.known:
                 raise Unauthenticated(f"This needs an access token with the scope {SCOPE}.")
             if SCOPE not in actor.scopes:
                 raise Forbidden(f"This needs the scope {SCOPE}.")

@@ -191,7 +191,7 @@ def dated(result: Result, cache_scope: str) -> Result:
 
 def _not_offered(name: str, ctx: Context) -> Exception:
     """The same for a tool that there is and one that there is not: the list is what a caller may know of."""
-    if ctx.actor.account is None:
+    if not ctx.actor.known:
         return Unauthenticated("Only public tools are offered without an access token: Authorization: Bearer …")
     detail = f"No such tool is offered to this token. One that changes things wants the scope {WRITING}."
     problem = Forbidden(detail)

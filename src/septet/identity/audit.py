@@ -31,6 +31,9 @@ class Action(StrEnum):
     PASSKEY_COPIED = "passkey_copied"
     ROLE_GRANT = "role_grant"
     ROLE_REVOKE = "role_revoke"
+    CLIENT_CREATE = "client_create"
+    CLIENT_CHANGE = "client_change"
+    CLIENT_DELETE = "client_delete"
     ACCOUNT_DELETE = "account_delete"
 
 

@@ -36,7 +36,9 @@ from septet.identity.factors import (
     totp,
 )
 from septet.identity.factors import queries as factor_queries
-from septet.identity.oauth import tables as _oauth_tables  # noqa: F401 - its tables are among those of the metadata
+from septet.identity.oauth import clients
+from septet.identity.oauth import queries as oauth_queries
+from septet.identity.oauth.http import routes
 from septet.identity.persons import erase_person, export_person
 from septet.identity.revocations import LOOK_SECONDS, look
 from septet.identity.settings import EmailVerification, IdentitySettings
@@ -84,17 +86,20 @@ IDENTITY = System(
         email_changes,
         accounts,
         administrators,
+        clients,
         tasks,
     ),
-    queries=(queries, factor_queries, passkey_queries),
+    queries=(queries, factor_queries, passkey_queries, oauth_queries),
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
+    routes=routes,
     pages=Path(__file__).parent / "pages",
     settings=IdentitySettings,
     scopes={
         "identity:read": Scope("Read your account and sessions."),
         "identity:write": Scope("Change and delete your account, end your sessions."),
         "identity:admin": Scope("Read all accounts, and say who administers.", members=False),
+        "identity:introspect": Scope("Ask what a token of anybody's is worth.", members=False),
     },
     watches=(Watch(LOOK_SECONDS, look),),
     prepare=prepare,

@@ -180,7 +180,7 @@ class Service:
 
     def _spend_checks(self, ctx: Context, checks: int) -> None:
         if self._runtime.floor.limits:
-            whose = ctx.actor.key if ctx.actor.account is not None else ctx.client.address
+            whose = ctx.actor.key if ctx.actor.known else ctx.client.address
             for _ in range(max(1, checks)):
                 ctx.spend(CHECKS, "graphql documents", whose, refusal="Too many new documents: use variables.")
 

@@ -38,6 +38,7 @@ def _clients() -> None:
         Column("created_by", Id),
         Column("created_at", Instant, nullable=False),
     )
+    op.create_index("identity_client_maker", "identity_client", ["created_by"])
     op.create_table(
         "identity_consent",
         Column("account_id", Id, ForeignKey("identity_account.id"), primary_key=True),

@@ -22,6 +22,7 @@ clients = Table(
     Column("trusted", Boolean, nullable=False),  # one's own: nobody is asked for consent
     Column("created_by", Id),  # the administrator's account; null once that is erased
     Column("created_at", Instant, nullable=False),
+    Index("identity_client_maker", "created_by"),
 )
 
 # What an account's owner let a client do, until they take it back.

@@ -1,0 +1,133 @@
+"""OAuth clients: programs of others, or of one's own, that an administrator lets in."""
+
+from __future__ import annotations
+
+from msgspec import UNSET
+
+from septet.core.context import Context
+from septet.core.errors import Conflict, Invalid, NotFound
+from septet.core.ids import new_id
+from septet.core.operation import operation
+from septet.core.paging import page
+from septet.core.proofs import fresh
+from septet.core.types import CursorText, Limit, Page
+from septet.identity import audit
+from septet.identity.audit import Action
+from septet.identity.oauth import queries
+from septet.identity.oauth.client_keys import refuse_weak_keys
+from septet.identity.oauth.rows import ClientRow
+from septet.identity.oauth.secrets import hash_of, new_secret
+from septet.identity.oauth.types import (
+    ClientAuthentication,
+    ClientChanges,
+    ClientCreated,
+    ClientId,
+    ClientSecret,
+    NewClient,
+    OAuthClient,
+)
+
+CLIENT_CREDENTIALS = "client_credentials"
+
+
+async def reachable_client(ctx: Context, id: ClientId) -> ClientRow:
+    """The only way to a client by its id. Raises NotFound."""
+    client = await ctx.tx.maybe(queries.find_client, id=id)
+    if client is None:
+        raise NotFound("There is no such client.")
+    return client
+
+
+@operation.post("/v1/identity/clients", scope="identity:admin", secret=True, proof=fresh(), raises=(Invalid,))
+async def create_client(ctx: Context, body: NewClient) -> ClientCreated:
+    """Let a program in that asks for itself. Its secret is shown once, here.
+
+    With `private_key_jwt` it has no secret, but keys of its own. Raises Invalid for a scope that is none.
+    """
+    _refuse_unknown_scopes(ctx, body.scope)
+    _refuse_unfit_keys(body.token_endpoint_auth_method, body.jwks is not None)
+    if body.jwks is not None:
+        refuse_weak_keys(body.jwks)
+    secret = new_secret() if body.token_endpoint_auth_method.by_secret else None
+    row = await ctx.tx.one(
+        queries.insert_client,
+        id=new_id(),
+        name=body.client_name,
+        authentication=body.token_endpoint_auth_method.value,
+        secret_hash=hash_of(secret) if secret else None,
+        keys=body.jwks,
+        redirect_uris=[],
+        logout_uris=[],
+        grant_types=CLIENT_CREDENTIALS,
+        scope=body.scope,
+        trusted=False,
+        created_by=ctx.actor.id,
+        created_at=ctx.now,
+    )
+    await audit.record(ctx, Action.CLIENT_CREATE, about=ctx.actor.id)
+    return ClientCreated(row.shown, secret)
+
+
+@operation.get("/v1/identity/clients", scope="identity:admin")
+async def list_clients(ctx: Context, limit: Limit = 20, cursor: CursorText | None = None) -> Page[OAuthClient]:
+    """All clients, newest first."""
+    found = await page(ctx, queries.all_clients, limit, cursor)
+    return found.showing([row.shown for row in found.items])
+
+
+@operation.get("/v1/identity/clients/{id}", scope="identity:admin")
+async def read_client(ctx: Context, id: ClientId) -> OAuthClient:
+    """A client by its id. Raises NotFound."""
+    return (await reachable_client(ctx, id)).shown
+
+
+@operation.patch("/v1/identity/clients/{id}", scope="identity:admin", proof=fresh(), raises=(Invalid, Conflict))
+async def change_client(ctx: Context, id: ClientId, body: ClientChanges) -> OAuthClient:
+    """Change what a client is called, what it may ask for, or its keys. Raises NotFound, Invalid."""
+    client = await reachable_client(ctx, id)
+    scope = client.scope if body.scope is UNSET else body.scope
+    keys = client.keys if body.jwks is UNSET else body.jwks
+    if body.scope is not UNSET:
+        _refuse_unknown_scopes(ctx, scope)
+    if body.jwks is not UNSET:
+        _refuse_unfit_keys(client.authentication, True)
+        refuse_weak_keys(body.jwks)
+    name = client.name if body.client_name is UNSET else body.client_name
+    values = {"client_id": id, "new_name": name, "new_scope": scope, "new_keys": keys}
+    changed = await ctx.tx.one(queries.change_client, **values)
+    await audit.record(ctx, Action.CLIENT_CHANGE, about=ctx.actor.account)
+    return changed.shown
+
+
+@operation.post(
+    "/v1/identity/clients/{id}/secret", scope="identity:admin", secret=True, proof=fresh(), raises=(Conflict,)
+)
+async def renew_client_secret(ctx: Context, id: ClientId) -> ClientSecret:
+    """Give a client a new secret, shown once; the old one is void at once. Raises NotFound, Conflict without one."""
+    client = await reachable_client(ctx, id)
+    if not client.authentication.by_secret:
+        raise Conflict("This client has keys of its own, and no secret.")
+    secret = new_secret()
+    await ctx.tx.run(queries.renew_secret, client_id=id, new_hash=hash_of(secret))
+    await audit.record(ctx, Action.CLIENT_CHANGE, about=ctx.actor.account)
+    return ClientSecret(secret)
+
+
+@operation.delete("/v1/identity/clients/{id}", scope="identity:admin", proof=fresh())
+async def delete_client(ctx: Context, id: ClientId) -> None:
+    """Let a client in no more. Its tokens stop working within a second. Raises NotFound."""
+    await reachable_client(ctx, id)
+    await ctx.tx.run(queries.forget_assertions, client_id=id)
+    await ctx.tx.run(queries.delete_client, id=id)
+    await audit.record(ctx, Action.CLIENT_DELETE, about=ctx.actor.account)
+
+
+def _refuse_unknown_scopes(ctx: Context, scope: str) -> None:
+    unknown = [word for word in scope.split() if word not in ctx.runtime.registry.scopes]
+    if unknown:
+        raise Invalid(f"There is no scope {unknown[0]}.", pointer="/scope")
+
+
+def _refuse_unfit_keys(authentication: ClientAuthentication, given: bool) -> None:
+    if given is authentication.by_secret:
+        raise Invalid("Keys are given for private_key_jwt, and only then.", pointer="/jwks")

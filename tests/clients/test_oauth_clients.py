@@ -1,0 +1,68 @@
+"""OAuth clients that nobody here wrote: Authlib for Python; oauth4webapi and openid-client for JavaScript."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+from authlib.integrations.httpx_client import OAuth2Client
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
+from joserfc.jwk import ECKey
+
+from support.npm import copied_with_packages, run, skip_without_npm
+from support.served import sign_in
+
+HERE = Path(__file__).parent / "oauth_npm"
+SCOPE = "identity:admin identity:introspect"
+
+
+def _register(server: str, **values: Any) -> tuple[str, str | None]:
+    """A client's id and secret."""
+    body = {"client_name": "Nightly report", "scope": SCOPE, **values}
+    headers = {"Authorization": f"Bearer {sign_in(server)}"}
+    created = httpx.post(f"{server}/v1/identity/clients", json=body, headers=headers).raise_for_status().json()
+    return created["client"]["client_id"], created["client_secret"]
+
+
+def _with_key(server: str) -> tuple[str, ECKey]:
+    key = ECKey.generate_key("P-256")
+    jwks = {"keys": [key.as_dict(private=False)]}
+    return _register(server, token_endpoint_auth_method="private_key_jwt", jwks=jwks)[0], key
+
+
+def _whole_way(client: OAuth2Client, server: str) -> None:
+    """Get a token, use it, ask what it is worth, give it back."""
+    token = client.fetch_token(f"{server}/oauth2/token", grant_type="client_credentials", scope="identity:admin")
+    assert (token["token_type"], token["scope"]) == ("Bearer", "identity:admin")
+    assert client.get(f"{server}/v1/identity/accounts").json()["items"]
+    told = client.introspect_token(f"{server}/oauth2/introspect", token=token["access_token"]).json()
+    assert (told["active"], told["client_id"]) == (True, client.client_id)
+    assert client.revoke_token(f"{server}/oauth2/revoke", token=token["access_token"]).status_code == 200
+    told = client.introspect_token(f"{server}/oauth2/introspect", token=token["access_token"]).json()
+    assert told == {"active": False}
+    assert client.get(f"{server}/v1/identity/accounts").status_code == 401
+
+
+def test_authlib_with_a_secret(server: str) -> None:
+    for method in ("client_secret_basic", "client_secret_post"):
+        id, secret = _register(server, token_endpoint_auth_method=method)
+        with OAuth2Client(id, secret, token_endpoint_auth_method=method) as client:
+            _whole_way(client, server)
+
+
+def test_authlib_with_a_key(server: str) -> None:
+    id, key = _with_key(server)
+    with OAuth2Client(id, key, token_endpoint_auth_method="private_key_jwt") as client:
+        client.register_client_auth_method(PrivateKeyJWT(f"{server}/oauth2/token", alg="ES256"))
+        _whole_way(client, server)
+
+
+def test_the_javascript_clients(server: str, tmp_path: Path) -> None:
+    skip_without_npm("THE JAVASCRIPT OAUTH CLIENTS WERE NOT TESTED")
+    copied_with_packages(HERE, tmp_path)
+    id, secret = _register(server)
+    key_id, key = _with_key(server)
+    jwk = msgspec.json.encode(key.as_dict(private=True)).decode()
+    assert run("node", "program.js", server, id, str(secret), key_id, jwk, cwd=tmp_path) == "done\n"
