@@ -54,7 +54,8 @@ def test_authlib_with_a_secret(server: str) -> None:
 
 def test_authlib_with_a_key(server: str) -> None:
     id, key = _with_key(server)
-    with OAuth2Client(id, key, token_endpoint_auth_method="private_key_jwt") as client:
+    method = "private_key_jwt"
+    with OAuth2Client(id, key, token_endpoint_auth_method=method, revocation_endpoint_auth_method=method) as client:
         client.register_client_auth_method(PrivateKeyJWT(f"{server}/oauth2/token", alg="ES256"))
         _whole_way(client, server)
 
