@@ -26,9 +26,9 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 @asynccontextmanager
 async def provider(database_url: str, folder: Path, **settings: Any) -> AsyncIterator[tuple[Septet, str]]:
     """Septet with its HTTP door, and the access token of an administrator who just signed in."""
-    clock = settings.pop("clock", None) or Clock()
+    clock, limits = settings.pop("clock", None) or Clock(), settings.pop("limits", False)
     async with running_septet(
-        database_url, folder, system_settings=[quick(**settings)], clock=clock, limits=False, keys=KEYS
+        database_url, folder, system_settings=[quick(**settings)], clock=clock, limits=limits, keys=KEYS
     ) as septet:
         await create_administrator(septet.runtime.context(), ADA, PASSWORD)
         yield septet, (await people.sign_in(septet, ADA)).access_token

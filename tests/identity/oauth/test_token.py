@@ -260,6 +260,19 @@ async def test_used_assertions_are_swept_when_they_expired(database_url: str, tm
         assert execute(database_url, "SELECT count(*) FROM identity_client_assertion") == [(1,)]
 
 
+async def test_too_many_are_told_when_to_come_back_and_a_gateway_may_ask_on(tmp_path: Path) -> None:
+    async with provider("", tmp_path, limits=True) as (septet, ada):
+        created = await register_client(septet, ada)
+        token = await own_token(septet, created)
+        answers = [await post(septet, "token", basic(created), **GRANT) for _ in range(620)]
+        refused = [answer for answer in answers if answer.status != 200]
+        assert refused
+        assert (refused[0].status, refused[0].body["error"]) == (429, "temporarily_unavailable")
+        assert int(str(refused[0].header("retry-after"))) >= 1
+        told = [await post(septet, "introspect", basic(created), token=token) for _ in range(1500)]
+        assert {answer.status for answer in told} == {200}
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fields=st.dictionaries(
