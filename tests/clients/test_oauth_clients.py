@@ -7,15 +7,20 @@ from typing import Any
 
 import httpx
 import msgspec
+from authlib.common.security import generate_token
 from authlib.integrations.httpx_client import OAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
-from joserfc.jwk import ECKey
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
 
+from support.browser import Page
 from support.npm import copied_with_packages, run, skip_without_npm
-from support.served import sign_in
+from support.served import ADMINISTRATOR, PASSWORD, sign_in
 
 HERE = Path(__file__).parent / "oauth_npm"
 SCOPE = "identity:admin identity:introspect"
+REDIRECT = "https://app.example.org/callback"
+PERSON = "openid profile email identity:read"
 
 
 def _register(server: str, **values: Any) -> tuple[str, str | None]:
@@ -67,3 +72,67 @@ def test_the_javascript_clients(server: str, tmp_path: Path) -> None:
     key_id, key = _with_key(server)
     jwk = msgspec.json.encode(key.as_dict(private=True)).decode()
     assert run("node", "program.js", server, id, str(secret), key_id, jwk, cwd=tmp_path) == "done\n"
+
+
+def _register_app(server: str, **values: Any) -> tuple[str, str | None]:
+    addresses = {"redirect_uris": [REDIRECT], "post_logout_redirect_uris": ["https://app.example.org/bye"]}
+    return _register(server, client_name="Calendar", scope=PERSON, **addresses, **values)
+
+
+def _agree(server: str, address: str) -> str:
+    """A person's browser without scripts: the address that leads back to the app."""
+    with httpx.Client(base_url=server, follow_redirects=False, headers={"origin": server}) as browser:
+        reply = browser.get(address)
+        for _ in range(10):
+            to = reply.headers.get("location")
+            page = Page(reply.text) if to is None else None
+            to = to or (page.refresh if page else None)
+            if page is not None and to is None:
+                form = page.forms[0]
+                fields = {**form.fields, "email": ADMINISTRATOR, "password": PASSWORD, "answer": "yes"}
+                reply = browser.post(form.action, data=fields)
+            elif to is not None and not to.startswith("/"):
+                return to
+            else:
+                reply = browser.get(to or "/")
+    raise AssertionError("the server leads nowhere")
+
+
+def test_authlib_signs_a_person_in(server: str) -> None:
+    for method in ("client_secret_basic", "none"):
+        id, secret = _register_app(server, token_endpoint_auth_method=method)
+        found = httpx.get(f"{server}/.well-known/openid-configuration").json()
+        client = OAuth2Client(
+            id,
+            secret,
+            token_endpoint_auth_method=method,
+            redirect_uri=REDIRECT,
+            scope=PERSON,
+            code_challenge_method="S256",
+            token_endpoint=found["token_endpoint"],
+        )
+        verifier = generate_token(48)
+        with client:
+            address, state = client.create_authorization_url(
+                found["authorization_endpoint"], code_verifier=verifier, nonce="once"
+            )
+            back = _agree(server, address)
+            token = client.fetch_token(authorization_response=back, code_verifier=verifier, state=state)
+            keys = KeySet.import_key_set(httpx.get(found["jwks_uri"]).json())
+            claims = jwt.decode(token["id_token"], keys, algorithms=["RS256"]).claims
+            assert (claims["nonce"], claims["aud"], claims["email"]) == ("once", id, ADMINISTRATOR)
+            assert client.get(found["userinfo_endpoint"]).json()["sub"] == claims["sub"]
+            former = token["refresh_token"]
+            assert client.refresh_token(found["token_endpoint"], refresh_token=former)["refresh_token"] != former
+            assert client.get(f"{server}/v1/identity/me").json()["email"] == ADMINISTRATOR
+
+
+def test_the_javascript_clients_sign_people_in(server: str, tmp_path: Path) -> None:
+    skip_without_npm("THE JAVASCRIPT OPENID CLIENTS WERE NOT TESTED")
+    copied_with_packages(HERE, tmp_path)
+    id, secret = _register_app(server)
+    public_id, _ = _register_app(server, token_endpoint_auth_method="none")
+    grants = ["device_code", "refresh_token"]
+    device_id, _ = _register(server, scope=PERSON, token_endpoint_auth_method="none", grant_types=grants)
+    values = (server, ADMINISTRATOR, PASSWORD, id, str(secret), public_id, device_id)
+    assert run("node", "people.js", *values, cwd=tmp_path) == "done\n"

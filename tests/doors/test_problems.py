@@ -37,6 +37,7 @@ def test_every_problem_has_its_status() -> None:
         "not_acceptable": 406,
         "unsupported_media_type": 415,
         "body_too_large": 413,
+        "cross_site": 403,
         "address_too_long": 414,
         "document_invalid": 400,
         "document_too_large": 400,

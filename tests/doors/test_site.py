@@ -51,7 +51,7 @@ async def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing_inline(tmp_p
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "unsafe" not in policy
-        assert answer.header("referrer-policy") == "no-referrer"
+        assert answer.header("referrer-policy") == "same-origin"
         assert answer.header("cross-origin-opener-policy") == "same-origin"
         links = Links(answer.raw.decode())
         assert links.inline == []

@@ -156,6 +156,9 @@ async def test_the_export_holds_every_row_about_the_person_and_none_of_others(
             "identity_passkey": ours,
             "identity_recovery_code": ours,
             "identity_challenge": ours,
+            "identity_authorization_code": ours,
+            "identity_device_code": ours,
+            "identity_consent": ours,
             "identity_client": "created_by IN (SELECT id FROM identity_account WHERE email LIKE 'ada@%')",
         }
         expected = {

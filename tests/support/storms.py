@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 from uuid import UUID
 
 from support.sql import execute
@@ -20,28 +19,29 @@ _PROGRAM = Path(__file__).with_name("storm_process.py")
 class Storm:
     """One such process, and what it says that it stored."""
 
-    def __init__(self, url: str, seconds: float, said: IO[bytes], errors: IO[bytes]) -> None:
-        self._said = said
-        self._errors = errors
-        self.process = subprocess.Popen([sys.executable, _PROGRAM, url, str(seconds)], stdout=said, stderr=errors)
+    def __init__(self, url: str, seconds: float, folder: Path) -> None:
+        self._said = folder / "said"
+        self._errors = folder / "errors"
+        # Only the process has these open: reading in the same open file would move the place where it writes.
+        with self._said.open("wb") as said, self._errors.open("wb") as errors:
+            self.process = subprocess.Popen([sys.executable, _PROGRAM, url, str(seconds)], stdout=said, stderr=errors)
 
     def acknowledged(self) -> set[UUID]:
         """The ids of all rows that it was told are stored."""
-        self._said.seek(0)
-        return {UUID(line.decode().strip()) for line in self._said if line.endswith(b"\n")}
+        lines = self._said.read_bytes().splitlines(keepends=True)
+        return {UUID(line.decode().strip()) for line in lines if line.endswith(b"\n")}
 
     def began(self) -> bool:
-        return self._said.seek(0, 2) > 0
+        return self._said.stat().st_size > 0
 
     def errors(self) -> str:
-        self._errors.seek(0)
-        return self._errors.read().decode()
+        return self._errors.read_text()
 
 
 @contextmanager
 def storm(url: str, seconds: float = 60.0) -> Iterator[Storm]:
-    with tempfile.TemporaryFile("a+b") as said, tempfile.TemporaryFile("a+b") as errors:
-        running = Storm(url, seconds, said, errors)
+    with tempfile.TemporaryDirectory() as folder:
+        running = Storm(url, seconds, Path(folder))
         try:
             yield running
         finally:

@@ -11,6 +11,7 @@ from septet.core.errors import Unauthenticated
 from septet.core.types import SessionId
 
 _MOST_REMEMBERED = 50_000
+COOKIE = " "  # stands before what came in a cookie: no token of a header begins so
 
 
 class Verified(Struct, frozen=True):
@@ -24,7 +25,10 @@ Verify = Callable[[str], Awaitable[Verified]]
 
 
 class Authentication:
-    """`verify` is the system's that issues tokens; it raises Unauthenticated for one it would not accept."""
+    """`verify` is the system's that issues tokens; it raises Unauthenticated for one it would not accept.
+
+    What came in a cookie is verified likewise, with `COOKIE` before it.
+    """
 
     def __init__(self, verify: Verify | None, seconds: Callable[[], float]) -> None:
         self._verify = verify

@@ -45,7 +45,19 @@ class Doorway(Protocol):
         ...
 
     def page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Reply:
-        """A page of the system that is nobody else's: never kept, in the language of `ctx` or of the browser."""
+        """A page of the system that is nobody else's, filled in with `values`: never kept."""
+        ...
+
+    def refuse_cross_site(self, request: Request) -> None:
+        """Raise CrossSite unless one of this server's own pages sent it: for forms of who is not signed in yet."""
+        ...
+
+    def keep_signed_in(self, reply: Reply, value: str, seconds: int) -> None:
+        """Have the browser keep `value` in its cookie, which `System.authenticate` is given with `COOKIE` before it."""
+        ...
+
+    def sign_out(self, reply: Reply) -> None:
+        """Have the browser forget its cookie."""
         ...
 
     def refusal(self, request: Request, problem: Problem) -> Reply:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from septet.core.errors import Problem
+from septet.core.errors import Forbidden, Problem
 
 
 class MethodNotAllowed(Problem):
@@ -45,3 +45,9 @@ class BodyTimeout(Problem):
     """The body did not arrive in time. Nothing was done."""
 
     code = "body_timeout"
+
+
+class CrossSite(Forbidden):
+    """A page of another site sent this with the cookie of somebody who is signed in here. Programs send a token."""
+
+    code = "cross_site"

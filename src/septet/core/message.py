@@ -31,6 +31,7 @@ _PICKED = {
     b"authorization": "authorization",
     b"content-length": "content_length",
     b"content-type": "content_type",
+    b"cookie": "cookie",
     b"forwarded": "forwarded",
     b"host": "host",
     b"idempotency-key": "idempotency_key",
@@ -74,6 +75,7 @@ class Request:
     authorization: bytes | None
     content_length: bytes | None
     content_type: bytes | None
+    cookie: bytes | None
     forwarded: bytes | None
     forwarded_for: bytes | None
     forwarded_proto: bytes | None
@@ -119,7 +121,7 @@ class Request:
         self.parameters: list[str] = []  # the texts that stood where the route has parameters
         self.actor_id: object = None  # for the log
         self.accept_encoding = self.authorization = self.content_length = self.content_type = None
-        self.forwarded = self.forwarded_for = self.forwarded_proto = self.given_request_id = None
+        self.cookie = self.forwarded = self.forwarded_for = self.forwarded_proto = self.given_request_id = None
         self.host = self.idempotency_key = self.if_none_match = self.origin = None
         self.preflight_method = self.traceparent = self.transfer_encoding = self.user_agent = None
 

@@ -13,7 +13,7 @@ from septet.core.limits import Limit
 from septet.core.message import HTML, Reply, Request
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
-from septet.doors.bearer import actor_of
+from septet.doors.bearer import Callers
 from septet.doors.rest import reply_of
 from septet.doors.routing import text_of
 from septet.doors.site import Site
@@ -25,15 +25,24 @@ _MOST_FIELDS = 100
 class SystemDoorway(Doorway):
     """Lent to one system, whose templates its pages come from."""
 
-    def __init__(self, runtime: Runtime, pipeline: Pipeline, deadline: BodyDeadline, site: Site, system: str) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        pipeline: Pipeline,
+        deadline: BodyDeadline,
+        site: Site,
+        callers: Callers,
+        system: str,
+    ) -> None:
         self.runtime = runtime
         self.pipeline = pipeline
         self._deadline = deadline
         self._site = site
+        self._callers = callers
         self._system = system
 
     async def context(self, request: Request) -> Context:
-        actor = await actor_of(request, self.runtime.authentication)
+        actor = await self._callers.actor_of(request)
         return Context(self.runtime, actor, request.client, request.request_id)
 
     def nobodys(self, request: Request) -> Context:
@@ -55,6 +64,15 @@ class SystemDoorway(Doorway):
     def page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Reply:
         html = self._site.render(f"{self._system}/{template}.html", **values)
         return Reply(status, html.encode(), HTML, compressible=False)
+
+    def refuse_cross_site(self, request: Request) -> None:
+        self._callers.cookies.refuse_cross_site(request)
+
+    def keep_signed_in(self, reply: Reply, value: str, seconds: int) -> None:
+        reply.headers.append(self._callers.cookies.kept(value, seconds))
+
+    def sign_out(self, reply: Reply) -> None:
+        reply.headers.append(self._callers.cookies.dropped())
 
     def refusal(self, request: Request, problem: Problem) -> Reply:
         return reply_of(problem, request)

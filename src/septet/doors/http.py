@@ -23,8 +23,10 @@ from septet.core.runtime import Runtime
 from septet.core.trail import TRAIL, new_trace_id
 from septet.core.versions import COMPRESSED, is_known
 from septet.doors.asgi import answer_asgi
+from septet.doors.bearer import Callers
 from septet.doors.client import Clients
 from septet.doors.compression import WORTH_IT, accepts_gzip, compress
+from septet.doors.cookies import Cookies
 from septet.doors.cors import Cors
 from septet.doors.doorway import SystemDoorway
 from septet.doors.graphql.door import GraphQLDoor
@@ -50,7 +52,7 @@ _EVERY_PAGE = (
     ),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),  # with none at all, browsers hide the origin of our own forms
     (b"x-frame-options", b"DENY"),
 )
 _OVER_TLS = (b"strict-transport-security", b"max-age=31536000")
@@ -74,18 +76,21 @@ class Application:
         operations = list(runtime.registry.operations.values())
         located = located_paths(operations)
         deadline = BodyDeadline(runtime.floor.body_timeout)
+        callers = Callers(runtime.authentication, Cookies(runtime.floor))
         for operation in operations:
             declared = operation.declared
-            handler = OperationHandler(runtime, pipeline, operation, deadline, locates=declared.path in located)
+            handler = OperationHandler(
+                runtime, pipeline, operation, deadline, callers, locates=declared.path in located
+            )
             self._router.add(Endpoint(operation.name, declared.method, declared.path, handler))
         openapi, site = OpenApi(runtime), Site(runtime)
         mcp = Mcp(runtime, pipeline, deadline, site, openapi)
-        graphql = GraphQLDoor(runtime, pipeline, deadline, site.graphql)
+        graphql = GraphQLDoor(runtime, pipeline, deadline, site.graphql, callers)
         lent = (
             route
             for card in runtime.registry.systems
             if card.routes is not None
-            for route in card.routes(SystemDoorway(runtime, pipeline, deadline, site, card.name))
+            for route in card.routes(SystemDoorway(runtime, pipeline, deadline, site, callers, card.name))
         )
         ours = (*Health(self).routes(), *openapi.routes(), *site.routes(), *graphql.routes(), *mcp.routes())
         for route in (*ours, *lent, *routes):

@@ -21,6 +21,13 @@ class Origins:
         address = urlsplit(floor.base_url)
         self._own = f"{address.scheme}://{address.netloc}".lower().encode()
 
+    def is_own(self, request: Request) -> bool:
+        """Whether a browser says that a page of this server's own sent the request."""
+        origin = request.origin
+        if origin is None:
+            return False
+        return origin.lower() == self._own or _is_where_it_was_sent(origin.lower(), request)
+
     def check(self, request: Request) -> None:
         """Raises Forbidden for a page of another origin. Clients that are no browsers send none."""
         origin = request.origin

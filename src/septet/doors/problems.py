@@ -13,6 +13,7 @@ from septet.core.http_problems import (
     AddressTooLong,
     BodyTimeout,
     BodyTooLarge,
+    CrossSite,
     HeadersTooLarge,
     MethodNotAllowed,
     NotAcceptable,
@@ -36,6 +37,7 @@ class DocumentTooLarge(Problem):
 
 OF_HTTP: tuple[type[Problem], ...] = (
     AddressTooLong,
+    CrossSite,
     MethodNotAllowed,
     NotAcceptable,
     UnsupportedMediaType,

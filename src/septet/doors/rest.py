@@ -22,7 +22,7 @@ from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
 from septet.core.types import Page
 from septet.core.versions import etag_of_bytes
-from septet.doors.bearer import actor_of
+from septet.doors.bearer import Callers
 from septet.doors.binding import Binder
 from septet.doors.expansion import SHAPING, Asked, Expansions
 from septet.doors.limits import limit_headers
@@ -38,11 +38,19 @@ class OperationHandler:
     """Answers the requests of one operation."""
 
     def __init__(
-        self, runtime: Runtime, pipeline: Pipeline, operation: Operation, deadline: BodyDeadline, *, locates: bool
+        self,
+        runtime: Runtime,
+        pipeline: Pipeline,
+        operation: Operation,
+        deadline: BodyDeadline,
+        callers: Callers,
+        *,
+        locates: bool,
     ) -> None:
         """`locates`: what the operation makes can be read at its path with the id behind it."""
         self._runtime = runtime
         self._pipeline = pipeline
+        self._callers = callers
         self._operation = operation
         self._expansions = Expansions(runtime.registry, operation)
         self._binder = Binder(operation, beside=SHAPING if self._expansions.offered else ())
@@ -84,7 +92,7 @@ class OperationHandler:
     async def _actor_of(self, request: Request) -> Actor:
         """Signing in and refreshing are open to a client that still sends its expired token along."""
         try:
-            return await actor_of(request, self._runtime.authentication)
+            return await self._callers.actor_of(request)
         except Unauthenticated:
             if self._operation.public and not self._reads:
                 return ANONYMOUS

@@ -159,6 +159,7 @@ class Site:
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],  # words come with each rendering: see `Doorway.page`
         )
         environment.filters["prose"] = _prose
         environment.globals["file"] = lambda name: f"/static/{self._file(name).version}/{name}"

@@ -34,6 +34,9 @@ class Action(StrEnum):
     CLIENT_CREATE = "client_create"
     CLIENT_CHANGE = "client_change"
     CLIENT_DELETE = "client_delete"
+    CONSENT_GIVE = "consent_give"
+    CONSENT_TAKE_BACK = "consent_take_back"
+    CODE_REPLAY = "code_replay"
     ACCOUNT_DELETE = "account_delete"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Integer, bindparam, case, delete, exists, func, or_, select, update
 
 from septet.core.columns import Id, Instant, Text
@@ -129,6 +131,14 @@ _seen = select(
     sessions.c.id, sessions.c.created_at, sessions.c.rotated_at, sessions.c.address, sessions.c.user_agent
 ).where(sessions.c.account_id == bindparam("account_id"))
 
+_heard_of: dict[str, Any] = {
+    "rotated_at": bindparam("now", type_=Instant),
+    "expires_at": case(
+        (sessions.c.final_at < bindparam("idle_until", type_=Instant), sessions.c.final_at),
+        else_=bindparam("idle_until", type_=Instant),
+    ),
+}
+
 insert_session = one(insert_row(sessions).returning(*_session), into=SessionRow)
 find_session = maybe(select(*_session).where(sessions.c.id == bindparam("id")), into=SessionRow)
 # The one atomic step of a refresh: of many that present the same counter, one finds it still in place.
@@ -139,17 +149,11 @@ rotate_session = maybe(
         sessions.c.counter == bindparam("presented", type_=sessions.c.counter.type),
         sessions.c.expires_at > bindparam("now", type_=Instant),
     )
-    .values(
-        counter=sessions.c.counter + 1,
-        rotated_at=bindparam("now", type_=Instant),
-        expires_at=case(
-            (sessions.c.final_at < bindparam("idle_until", type_=Instant), sessions.c.final_at),
-            else_=bindparam("idle_until", type_=Instant),
-        ),
-    )
+    .values(counter=sessions.c.counter + 1, **_heard_of)
     .returning(*_session),
     into=SessionRow,
 )
+hear_of_session = run(update(sessions).where(sessions.c.id == bindparam("session_id", type_=Id)).values(**_heard_of))
 prove_session = one(
     update(sessions)
     .where(sessions.c.id == bindparam("session_id", type_=Id))

@@ -24,6 +24,11 @@ async def request_sign_in_code(ctx: Context, body: AddressOnly) -> ProofSent:
 
     The reply is the same whether or not the address has an account; only one that has gets the mail.
     """
+    return await send_code(ctx, body)
+
+
+async def send_code(ctx: Context, body: AddressOnly) -> ProofSent:
+    """Have a code mailed, in the open transaction. Raises NotFound where nobody signs in so."""
     _refuse_if_off(ctx)
     id = await begin(ctx, Purpose.SIGN_IN, read_address(body.email))
     return ProofSent(id, seconds_to_prove(ctx))

@@ -26,6 +26,7 @@ from septet.identity import (
     tasks,
 )
 from septet.identity.actors import find_actor
+from septet.identity.authentication import authenticate
 from septet.identity.factors import (
     passkey_queries,
     passkey_sign_in,
@@ -36,13 +37,12 @@ from septet.identity.factors import (
     totp,
 )
 from septet.identity.factors import queries as factor_queries
-from septet.identity.oauth import clients
+from septet.identity.http import routes
+from septet.identity.oauth import clients, consents, device_queries
 from septet.identity.oauth import queries as oauth_queries
-from septet.identity.oauth.http import routes
 from septet.identity.persons import erase_person, export_person
 from septet.identity.revocations import LOOK_SECONDS, look
 from septet.identity.settings import EmailVerification, IdentitySettings
-from septet.identity.tokens import authenticate
 
 log = structlog.get_logger()
 
@@ -87,13 +87,15 @@ IDENTITY = System(
         accounts,
         administrators,
         clients,
+        consents,
         tasks,
     ),
-    queries=(queries, factor_queries, passkey_queries, oauth_queries),
+    queries=(queries, factor_queries, passkey_queries, oauth_queries, device_queries),
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
     routes=routes,
     pages=Path(__file__).parent / "pages",
+    templates=Path(__file__).parent / "templates" / "web",
     settings=IdentitySettings,
     scopes={
         "identity:read": Scope("Read your account and sessions."),

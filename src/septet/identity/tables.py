@@ -53,6 +53,7 @@ sessions = Table(
     Column("name", Text),  # as its owner calls it
     Column("kind", Text, nullable=False, server_default="tokens"),  # or `browser`: it lives in a cookie
     Index("identity_session_account", "account_id", "id"),
+    Index("identity_session_client", "client_id", "account_id"),
     Index("identity_session_expiry", "expires_at"),
 )
 

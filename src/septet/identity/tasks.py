@@ -17,6 +17,7 @@ from septet.identity import mails, queries
 from septet.identity.codes import code_of, link_token_of
 from septet.identity.events import AccountDeleted
 from septet.identity.factors import queries as factor_queries
+from septet.identity.oauth import device_queries
 from septet.identity.oauth import queries as oauth_queries
 from septet.identity.revocations import lifetime
 from septet.identity.rows import Purpose, Verification
@@ -108,6 +109,8 @@ async def sweep_expired(ctx: Context) -> None:
     await _sweep(ctx, queries.sweep_verifications, ctx.now - _HOUR)  # until then they count as mails of the hour
     await _sweep(ctx, factor_queries.sweep_challenges, ctx.now)
     await _sweep(ctx, oauth_queries.sweep_assertions, ctx.now)
+    await _sweep(ctx, device_queries.sweep_devices, ctx.now - _HOUR)
+    await _sweep(ctx, oauth_queries.sweep_codes, ctx.now - _HOUR)  # until then a copied one ends what it gave
     await _sweep(ctx, queries.sweep_audit, ctx.now - timedelta(days=settings.audit_days))
 
 

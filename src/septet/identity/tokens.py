@@ -7,10 +7,7 @@ session, counter and key, and proves by its MAC that this server made it: a forg
 from __future__ import annotations
 
 import base64
-import binascii
 import functools
-import hashlib
-import hmac
 import struct
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -26,6 +23,8 @@ from septet.core.keys import Keyring
 from septet.core.proofs import acr_of
 from septet.core.runtime import Runtime
 from septet.core.types import AccountId, SessionId
+from septet.identity import derived
+from septet.identity.derived import Kind
 from septet.identity.oauth import queries as oauth_queries
 from septet.identity.oauth.rows import ClientRow
 from septet.identity.rows import SessionRow
@@ -38,9 +37,8 @@ FIRST_PARTY = "first-party"
 _TYPE = "at+jwt"
 _ALGORITHM = "Ed25519"  # RFC 9864, which names the curve where `EdDSA` left it open
 _LONGEST_TOKEN = 4096
-_REFRESH_PREFIX = "septet_rt_"
+_REFRESH = Kind("septet_rt_", "identity.refresh-token")
 _REFRESH_BODY = struct.Struct(">16sQ")  # session, counter
-_MAC_BYTES = 32
 _CLIENT_HOLDS = 0.5  # seconds that a client is taken to be as it was found
 
 
@@ -162,24 +160,16 @@ def public_keys(keys: Keyring) -> list[dict[str, Any]]:
 
 def refresh_token(keys: Keyring, session: SessionId, counter: int, key_id: str | None = None) -> str:
     """The refresh token of a session that carries this counter."""
-    key_id = key_id or keys.current
-    body = bytes([len(key_id)]) + key_id.encode() + _REFRESH_BODY.pack(session.bytes, counter)
-    mac = hmac.digest(keys.derive("identity.refresh-token", key_id), body, hashlib.sha256)
-    return _REFRESH_PREFIX + base64.urlsafe_b64encode(body + mac).decode().rstrip("=")
+    return derived.make(keys, _REFRESH, _REFRESH_BODY.pack(session.bytes, counter), key_id)
 
 
 def read_refresh_token(keys: Keyring, token: str) -> Presented | None:
     """What a refresh token says, or None if this server never made it."""
-    encoded = token.removeprefix(_REFRESH_PREFIX)
-    try:
-        raw = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-        key_id = raw[1 : 1 + raw[0]].decode("ascii")
-        session_bytes, counter = _REFRESH_BODY.unpack(raw[1 + raw[0] : -_MAC_BYTES])
-        presented = Presented(SessionId(UUID(bytes=session_bytes)), counter)
-        genuine = refresh_token(keys, presented.session, counter, key_id)
-    except (binascii.Error, ValueError, IndexError, KeyError, struct.error):
+    body = derived.read(keys, _REFRESH, token)
+    if body is None or len(body) != _REFRESH_BODY.size:
         return None
-    return presented if hmac.compare_digest(genuine.encode(), token.encode()) else None
+    session_bytes, counter = _REFRESH_BODY.unpack(body)
+    return Presented(SessionId(UUID(bytes=session_bytes)), counter)
 
 
 def _read(keys: Keyring, token: str) -> Claims | None:

@@ -21,7 +21,7 @@ from septet.core.limits import Limit, Standing
 from septet.core.message import JSON, REPLAYED, Handler, Reply, Request, Route
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
-from septet.doors.bearer import actor_of
+from septet.doors.bearer import Callers
 from septet.doors.graphql.negotiation import GRAPHQL_JSON, check_media_type, reply_type, wants_page
 from septet.doors.graphql.problems import Refused, entry_of
 from septet.doors.graphql.requests import GraphQLRequest, read_body, read_query
@@ -38,12 +38,15 @@ _BY_ACCEPT = (b"vary", b"accept")
 class GraphQLDoor:
     """Answers at /graphql. graphql-core is loaded, and the schema built, by the first request that needs them."""
 
-    def __init__(self, runtime: Runtime, pipeline: Pipeline, deadline: BodyDeadline, page: Handler) -> None:
+    def __init__(
+        self, runtime: Runtime, pipeline: Pipeline, deadline: BodyDeadline, page: Handler, callers: Callers
+    ) -> None:
         """`page` is what a browser is shown."""
         self._runtime = runtime
         self._pipeline = pipeline
         self._deadline = deadline
         self._page = page
+        self._callers = callers
         self._service: Service | None = None
         self._loading = asyncio.Lock()
 
@@ -56,7 +59,7 @@ class GraphQLDoor:
             reply = await self._page(request)
             reply.headers.append(_BY_ACCEPT)
             return reply
-        actor = await actor_of(request, self._runtime.authentication)
+        actor = await self._callers.actor_of(request)
         try:
             asked = read_query(request.query)
         except Malformed as problem:
@@ -73,7 +76,7 @@ class GraphQLDoor:
         """A query or mutation, or a batch of them."""
         who: Actor | Unauthenticated
         try:
-            who = await actor_of(request, self._runtime.authentication)
+            who = await self._callers.actor_of(request)
         except Unauthenticated as problem:
             who = problem
         request.trail.mark("authenticate")

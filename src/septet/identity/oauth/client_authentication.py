@@ -41,6 +41,8 @@ async def authenticate_client(ctx: Context, form: Mapping[str, str], authorizati
         if client is None or not await check_assertion(ctx, client, presented.assertion, audiences):
             raise invalid_client()
         return client
+    if client is not None and client.public and presented.secret is None:
+        return client  # whoever it is: what it gets is bound by PKCE to who asked
     kept = client.secret_hash if client is not None else None
     genuine = matches(presented.secret or "", kept or _NO_SECRET)
     if client is None or kept is None or not presented.secret or not genuine:

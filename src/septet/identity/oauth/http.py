@@ -9,16 +9,22 @@ import msgspec
 
 from septet.core.context import Context
 from septet.core.doorway import Doorway
-from septet.core.errors import Problem, TooMany, Unavailable
+from septet.core.errors import Forbidden, Problem, TooMany, Unavailable
 from septet.core.limits import Limit, per_minute
 from septet.core.message import Reply, Request, Route
+from septet.identity.oauth.authorize_pages import AuthorizePages
 from septet.identity.oauth.client_authentication import authenticate_client
-from septet.identity.oauth.discovery import metadata_of, metadata_path
+from septet.identity.oauth.device import begin_device
+from septet.identity.oauth.device_pages import DevicePages
+from septet.identity.oauth.discovery import metadata_of, metadata_paths
 from septet.identity.oauth.errors import OAuthCode, OAuthError
 from septet.identity.oauth.introspection import introspect
+from septet.identity.oauth.logout_pages import LogoutPages
 from septet.identity.oauth.revocation import revoke_token
 from septet.identity.oauth.rows import ClientRow
+from septet.identity.oauth.signing_keys import public_signing_keys
 from septet.identity.oauth.token import give_token
+from septet.identity.oauth.userinfo import userinfo
 from septet.identity.tokens import public_keys
 
 _TOKENS = per_minute(600, by="address")
@@ -33,19 +39,49 @@ def routes(doorway: Doorway) -> Sequence[Route]:
 
     async def jwks(request: Request) -> Reply:
         """The keys that verify tokens (RFC 7517). A new one is listed before it is used by every process."""
-        keys = {"keys": public_keys(doorway.runtime.keys)}
+        signing = await public_signing_keys(doorway.nobodys(request))
+        keys = {"keys": [*signing, *public_keys(doorway.runtime.keys)]}
         return Reply(200, msgspec.json.encode(keys), cache=_FOR_A_WHILE)
 
     async def metadata(request: Request) -> Reply:
         return Reply(200, msgspec.json.encode(metadata_of(doorway.runtime)), cache=_FOR_A_WHILE)
 
+    async def who(request: Request) -> Reply:
+        return await _answer_userinfo(doorway, request)
+
+    paths = metadata_paths(doorway.runtime)
     return (
         _endpoint(doorway, "token", give_token, _TOKENS),
+        _endpoint(doorway, "device_authorization", begin_device, _TOKENS),
         _endpoint(doorway, "introspect", introspect, _ASKING),
         _endpoint(doorway, "revoke", revoke_token, _TOKENS),
         Route("GET", "/oauth2/jwks", jwks, "oauth2.jwks"),
-        Route("GET", metadata_path(doorway.runtime), metadata, "oauth2.metadata"),
+        *(Route("GET", path, metadata, f"oauth2.metadata{n}") for n, path in enumerate(paths)),
+        Route("GET", "/oauth2/userinfo", who, "oauth2.userinfo"),
+        Route("POST", "/oauth2/userinfo", who, "oauth2.userinfo_posted"),
+        *AuthorizePages(doorway).routes(),
+        *DevicePages(doorway).routes(),
+        *LogoutPages(doorway).routes(),
     )
+
+
+async def _answer_userinfo(doorway: Doorway, request: Request) -> Reply:
+    """The token comes in the header, or in a form that is posted (RFC 6750 section 2.2), and never by cookie."""
+    try:
+        ctx = doorway.nobodys(request)
+        if doorway.runtime.floor.limits:
+            ctx.spend(_TOKENS, "oauth2.userinfo", ctx.client.address)
+        if request.authorization is not None:
+            actor = (await doorway.context(request)).actor
+        else:
+            form = await doorway.form(request) if request.method == "POST" and request.content_type else {}
+            actor = await doorway.runtime.authentication.who(form.get("access_token", "").strip() or None)
+        return Reply(200, msgspec.json.encode(await userinfo(ctx, actor)), compressible=False)
+    except Problem as problem:
+        reply = doorway.refusal(request, problem)
+        if isinstance(problem, Forbidden):
+            reply.headers.append((b"www-authenticate", b'Bearer error="insufficient_scope", scope="openid"'))
+        return reply
 
 
 def _endpoint(doorway: Doorway, name: str, answer: _Answer, limit: Limit) -> Route:

@@ -97,4 +97,5 @@ signing_keys = Table(
     Column("key_id", Text, primary_key=True),
     Column("sealed_key", LargeBinary, nullable=False),
     Column("created_at", Instant, nullable=False),
+    info={"small": "a row a secret key of the server"},
 )

@@ -4,26 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from msgspec import UNSET, Struct, UnsetType
-
 from septet.core.context import Context
 from septet.core.ids import new_id
-from septet.identity.oauth.clients import CLIENT_CREDENTIALS
+from septet.identity.oauth.device import by_device_code
 from septet.identity.oauth.errors import OAuthCode, OAuthError
+from septet.identity.oauth.person_grants import by_code, by_refresh_token
 from septet.identity.oauth.rows import ClientRow
+from septet.identity.oauth.scopes import OPENID_SCOPES
+from septet.identity.oauth.token_replies import TokenReply
+from septet.identity.oauth.types import GrantType
 from septet.identity.settings import IdentitySettings
 from septet.identity.tokens import Claims, sign
-
-
-class TokenReply(Struct, frozen=True):
-    """RFC 6749 section 5.1. `expires_in` is in seconds."""
-
-    access_token: str
-    token_type: str
-    expires_in: int
-    scope: str
-    refresh_token: str | UnsetType = UNSET
-
 
 Grant = Callable[[Context, ClientRow, Mapping[str, str]], Awaitable[TokenReply]]
 
@@ -33,10 +24,12 @@ async def give_token(ctx: Context, client: ClientRow, form: Mapping[str, str]) -
     name = form.get("grant_type")
     if not name:
         raise OAuthError(OAuthCode.INVALID_REQUEST, "grant_type is missing.")
-    grant = GRANTS.get(name)
-    if grant is None:
-        raise OAuthError(OAuthCode.UNSUPPORTED_GRANT_TYPE, f"grant_type is one of: {', '.join(GRANTS)}.")
-    return await grant(ctx, client, form)
+    kind = GRANT_TYPES.get(name)
+    if kind is None:
+        raise OAuthError(OAuthCode.UNSUPPORTED_GRANT_TYPE, f"grant_type is one of: {', '.join(GRANT_TYPES)}.")
+    if not client.may(kind):
+        raise OAuthError(OAuthCode.UNAUTHORIZED_CLIENT, "The client was not registered for this grant.")
+    return await _GRANTS[kind](ctx, client, form)
 
 
 async def _by_client_credentials(ctx: Context, client: ClientRow, form: Mapping[str, str]) -> TokenReply:
@@ -63,11 +56,17 @@ async def _by_client_credentials(ctx: Context, client: ClientRow, form: Mapping[
 
 def _scope_wanted(client: ClientRow, wanted: str | None) -> str:
     """What was asked for, at most what the client may; all of it where nothing was (RFC 6749 section 3.3)."""
-    allowed = client.scope.split()
+    allowed = [word for word in client.scope.split() if word not in OPENID_SCOPES]  # those are about a person
     asked = allowed if wanted is None else wanted.split()
     if not asked or not set(asked) <= set(allowed):
         raise OAuthError(OAuthCode.INVALID_SCOPE, "The client may not ask for this scope.")
     return " ".join(dict.fromkeys(asked))
 
 
-GRANTS: Mapping[str, Grant] = {CLIENT_CREDENTIALS: _by_client_credentials}
+_GRANTS: Mapping[GrantType, Grant] = {
+    GrantType.AUTHORIZATION_CODE: by_code,
+    GrantType.REFRESH_TOKEN: by_refresh_token,
+    GrantType.CLIENT_CREDENTIALS: _by_client_credentials,
+    GrantType.DEVICE_CODE: by_device_code,
+}
+GRANT_TYPES: Mapping[str, GrantType] = {kind.on_the_wire: kind for kind in _GRANTS}
