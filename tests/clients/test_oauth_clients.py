@@ -13,7 +13,7 @@ from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from support.browser import Page
+from support.browser import agree
 from support.npm import copied_with_packages, run, skip_without_npm
 from support.served import ADMINISTRATOR, PASSWORD, sign_in
 
@@ -79,25 +79,6 @@ def _register_app(server: str, **values: Any) -> tuple[str, str | None]:
     return _register(server, client_name="Calendar", scope=PERSON, **addresses, **values)
 
 
-def _agree(server: str, address: str) -> str:
-    """A person's browser without scripts: the address that leads back to the app."""
-    with httpx.Client(base_url=server, follow_redirects=False, headers={"origin": server}) as browser:
-        reply = browser.get(address)
-        for _ in range(10):
-            to = reply.headers.get("location")
-            page = Page(reply.text) if to is None else None
-            to = to or (page.refresh if page else None)
-            if page is not None and to is None:
-                form = page.forms[0]
-                fields = {**form.fields, "email": ADMINISTRATOR, "password": PASSWORD, "answer": "yes"}
-                reply = browser.post(form.action, data=fields)
-            elif to is not None and not to.startswith("/"):
-                return to
-            else:
-                reply = browser.get(to or "/")
-    raise AssertionError("the server leads nowhere")
-
-
 def test_authlib_signs_a_person_in(server: str) -> None:
     for method in ("client_secret_basic", "none"):
         id, secret = _register_app(server, token_endpoint_auth_method=method)
@@ -116,7 +97,7 @@ def test_authlib_signs_a_person_in(server: str) -> None:
             address, state = client.create_authorization_url(
                 found["authorization_endpoint"], code_verifier=verifier, nonce="once"
             )
-            back = _agree(server, address)
+            back = agree(server, address, ADMINISTRATOR, PASSWORD)
             token = client.fetch_token(authorization_response=back, code_verifier=verifier, state=state)
             keys = KeySet.import_key_set(httpx.get(found["jwks_uri"]).json())
             claims = jwt.decode(token["id_token"], keys, algorithms=["RS256"]).claims

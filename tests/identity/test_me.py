@@ -12,6 +12,7 @@ import pytest
 from septet.app import Septet
 from septet.core.errors import Forbidden, PreconditionFailed, Unauthenticated
 from septet.core.versions import etag_of
+from septet.identity.api_keys.types import NewApiKey
 from septet.identity.factors.passkey_types import NewPasskey
 from septet.identity.factors.types import SecondFactorProof, TotpProof
 from septet.identity.problems import InvalidCredentials, InvalidRefreshToken, SecondFactorRequired
@@ -111,6 +112,7 @@ async def _busy_ada(septet: Septet) -> Any:
     begun = await call(septet, "begin_passkey", proven.access_token)
     made = SoftPasskey().make(begun.options, septet.runtime.floor.base_url)
     await call(septet, "add_passkey", proven.access_token, body=NewPasskey(challenge=begun.challenge, credential=made))
+    await call(septet, "create_api_key", proven.access_token, body=NewApiKey(name="Backup", scope="identity:read"))
     return proven
 
 
@@ -156,6 +158,7 @@ async def test_the_export_holds_every_row_about_the_person_and_none_of_others(
             "identity_passkey": ours,
             "identity_recovery_code": ours,
             "identity_challenge": ours,
+            "identity_api_key": ours,
             "identity_authorization_code": ours,
             "identity_device_code": ours,
             "identity_consent": ours,

@@ -35,6 +35,7 @@ SECRET_FIELDS = {"password", "current_password", "new_password", "token", "code"
     "email_code",
     "challenge",
     "client_secret",
+    "api_key",
 }
 
 

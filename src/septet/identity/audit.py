@@ -31,6 +31,8 @@ class Action(StrEnum):
     PASSKEY_COPIED = "passkey_copied"
     ROLE_GRANT = "role_grant"
     ROLE_REVOKE = "role_revoke"
+    API_KEY_ADD = "api_key_add"
+    API_KEY_REMOVE = "api_key_remove"
     CLIENT_CREATE = "client_create"
     CLIENT_CHANGE = "client_change"
     CLIENT_DELETE = "client_delete"

@@ -1,15 +1,17 @@
 """Who reads an account's mail owns it.
 
 Where a server verifies no addresses, a stranger may have made the account, and wait in it for its true owner. The
-first time that somebody proves to read its address, all that lets anybody else in goes: the password, second factors
-and every session.
+first time that somebody proves to read its address, all that lets anybody else in goes: the password, second factors,
+every session, API keys, and what applications were allowed.
 """
 
 from __future__ import annotations
 
 from septet.core.context import Context
 from septet.identity import queries
+from septet.identity.api_keys.own import remove_all
 from septet.identity.factors.persons import erase_factors
+from septet.identity.oauth.consents import forget_all
 from septet.identity.revocations import revoke
 from septet.identity.rows import Holder
 
@@ -19,6 +21,8 @@ async def prove_ownership(ctx: Context, holder: Holder) -> Holder:
     if holder.email_verified:
         return holder
     await erase_factors(ctx, holder.id)
+    await remove_all(ctx, holder.id)
+    await forget_all(ctx, holder.id)
     await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=holder.id))
     await ctx.tx.run(queries.take_over, account_id=holder.id)
     taken = await ctx.tx.maybe(queries.find_holder, id=holder.id)

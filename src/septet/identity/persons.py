@@ -10,10 +10,13 @@ from septet.core.context import Context
 from septet.core.types import AccountId
 from septet.identity import queries
 from septet.identity.addresses import key_of
+from septet.identity.api_keys import queries as api_key_queries
+from septet.identity.api_keys.own import remove_all
 from septet.identity.factors import passkey_queries
 from septet.identity.factors.persons import erase_factors, export_factors
 from septet.identity.oauth import device_queries
 from septet.identity.oauth import queries as oauth_queries
+from septet.identity.oauth.consents import forget_all
 from septet.identity.revocations import revoke
 from septet.identity.types import Account
 
@@ -28,6 +31,7 @@ async def export_person(ctx: Context, account_id: AccountId) -> dict[str, Any]:
         "identity_role_grant": await ctx.tx.all(queries.roles_of, account_id=account_id),
         "identity_session": await ctx.tx.all(queries.sessions_held, account_id=account_id),
         **await export_factors(ctx, account_id),
+        "identity_api_key": [row.shown for row in await ctx.tx.all(api_key_queries.api_keys_of, account_id=account_id)],
         "identity_authorization_code": await ctx.tx.all(oauth_queries.codes_of, account_id=account_id),
         "identity_device_code": await ctx.tx.all(device_queries.devices_of, account_id=account_id),
         "identity_consent": await ctx.tx.all(oauth_queries.consents_of, account_id=account_id),
@@ -52,9 +56,8 @@ async def erase_person(ctx: Context, account_id: AccountId) -> None:
     await ctx.tx.run(queries.end_verifications_of_account, account_id=account_id)
     await ctx.tx.run(queries.end_verifications_of_email, email_key=key_of(account.email))
     await erase_factors(ctx, account_id)
-    await ctx.tx.run(device_queries.forget_devices_of_account, account_id=account_id)
-    await ctx.tx.run(oauth_queries.forget_codes_of_account, account_id=account_id)
-    await ctx.tx.run(oauth_queries.forget_consents_of_account, account_id=account_id)
+    await remove_all(ctx, account_id)
+    await forget_all(ctx, account_id)
     await ctx.tx.run(oauth_queries.forget_maker, account_id=account_id)
     await ctx.tx.run(queries.revoke_all_roles, account_id=account_id)
     await ctx.tx.run(queries.erase_audit_about, account_id=account_id)

@@ -63,6 +63,12 @@ class TooManyPasskeys(Conflict):
     code = "too_many_passkeys"
 
 
+class TooManyApiKeys(Conflict):
+    """There are as many API keys as one account may have: remove one first."""
+
+    code = "too_many_api_keys"
+
+
 class AccountSuspended(Forbidden):
     """An administrator suspended this account: nobody can sign in to it."""
 

@@ -26,6 +26,8 @@ from septet.identity import (
     tasks,
 )
 from septet.identity.actors import find_actor
+from septet.identity.api_keys import own
+from septet.identity.api_keys import queries as api_key_queries
 from septet.identity.authentication import authenticate
 from septet.identity.factors import (
     passkey_queries,
@@ -86,11 +88,12 @@ IDENTITY = System(
         email_changes,
         accounts,
         administrators,
+        own,
         clients,
         consents,
         tasks,
     ),
-    queries=(queries, factor_queries, passkey_queries, oauth_queries, device_queries),
+    queries=(queries, factor_queries, passkey_queries, oauth_queries, device_queries, api_key_queries),
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
     routes=routes,

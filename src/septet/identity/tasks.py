@@ -14,6 +14,7 @@ from septet.core.database import Run
 from septet.core.events import every, on, task
 from septet.core.types import AccountId
 from septet.identity import mails, queries
+from septet.identity.api_keys import queries as api_key_queries
 from septet.identity.codes import code_of, link_token_of
 from septet.identity.events import AccountDeleted
 from septet.identity.factors import queries as factor_queries
@@ -48,6 +49,7 @@ class Notice(StrEnum):
     RECOVERY_CODE_USED = "recovery_code_used"
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
+    API_KEY_ADDED = "api_key_added"
     PASSKEY_COPIED = "passkey_copied"
 
 
@@ -109,6 +111,7 @@ async def sweep_expired(ctx: Context) -> None:
     await _sweep(ctx, queries.sweep_verifications, ctx.now - _HOUR)  # until then they count as mails of the hour
     await _sweep(ctx, factor_queries.sweep_challenges, ctx.now)
     await _sweep(ctx, oauth_queries.sweep_assertions, ctx.now)
+    await _sweep(ctx, api_key_queries.sweep_api_keys, ctx.now - timedelta(days=30))  # until then it is seen why
     await _sweep(ctx, device_queries.sweep_devices, ctx.now - _HOUR)
     await _sweep(ctx, oauth_queries.sweep_codes, ctx.now - _HOUR)  # until then a copied one ends what it gave
     await _sweep(ctx, queries.sweep_audit, ctx.now - timedelta(days=settings.audit_days))

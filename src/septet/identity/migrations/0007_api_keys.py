@@ -1,4 +1,4 @@
-"""API keys and service accounts."""
+"""Nothing: a place that was kept for API keys, which came with 0010."""
 
 from __future__ import annotations
 

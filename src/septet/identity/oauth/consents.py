@@ -15,6 +15,12 @@ from septet.identity.oauth.rows import ConsentHeld
 from septet.identity.oauth.types import ClientId, Consent
 from septet.identity.revocations import revoke
 
+_ALL_OF_AN_ACCOUNT = (
+    queries.forget_codes_of_account,
+    queries.forget_consents_of_account,
+    device_queries.forget_devices_of_account,
+)
+
 
 async def reachable_consent(ctx: Context, client_id: ClientId) -> ConsentHeld:
     """The only way to a consent: the caller's own to this client. Raises NotFound."""
@@ -46,6 +52,12 @@ async def keep(ctx: Context, account_id: AccountId, client_id: ClientId, scopes:
     all_scopes = dict.fromkeys([*(held.scope.split() if held else ()), *scopes])
     await ctx.tx.run(queries.keep_consent, **both, scope=" ".join(all_scopes), granted_at=ctx.now)
     await audit.record(ctx, Action.CONSENT_GIVE, about=account_id)
+
+
+async def forget_all(ctx: Context, account_id: AccountId) -> None:
+    """Forget what an account let any client do, in the open transaction. The sessions are ended by whoever calls."""
+    for forget_some in _ALL_OF_AN_ACCOUNT:
+        await ctx.tx.run(forget_some, account_id=account_id)
 
 
 async def forget(ctx: Context, account_id: AccountId, client_id: ClientId) -> None:

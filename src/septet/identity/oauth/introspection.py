@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from septet.core.context import Context
+from septet.core.context import Actor, Context
 from septet.core.errors import Unauthenticated
 from septet.identity import queries
 from septet.identity.oauth.errors import OAuthCode, OAuthError, invalid_client
@@ -35,9 +35,18 @@ async def introspect(ctx: Context, client: ClientRow, form: Mapping[str, str]) -
     except Unauthenticated:
         return _INACTIVE
     claims = claims_of(token)
+    if claims is None:
+        return _of_api_key(ctx, client, actor)
     if not _may_know(client, claims.client_id):
         return _INACTIVE
     return _told(claims, " ".join(word for word in claims.scope.split() if word in actor.scopes))
+
+
+def _of_api_key(ctx: Context, client: ClientRow, actor: Actor) -> Mapping[str, Any]:
+    if INTROSPECT not in client.scope.split():
+        return _INACTIVE
+    scope, issuer = " ".join(sorted(actor.scopes)), ctx.runtime.floor.base_url
+    return {"active": True, "scope": scope, "token_type": "Bearer", "sub": actor.account, "iss": issuer}
 
 
 async def _of_refresh_token(ctx: Context, client: ClientRow, presented: Presented) -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ async def revoke_token(ctx: Context, client: ClientRow, form: Mapping[str, str])
     except Unauthenticated:
         return
     claims = claims_of(token)
-    if claims.client_id != str(client.id):
+    if claims is None or claims.client_id != str(client.id):
         return
     if claims.sub == client.id:  # of the client for itself: no session stands behind it
         await ctx.write_hot(revoke, [Found(claims.sid)])
