@@ -159,6 +159,7 @@ async def test_the_export_holds_every_row_about_the_person_and_none_of_others(
             "identity_recovery_code": ours,
             "identity_challenge": ours,
             "identity_api_key": ours,
+            "identity_provider_account": ours,
             "identity_authorization_code": ours,
             "identity_device_code": ours,
             "identity_consent": ours,

@@ -60,6 +60,14 @@ class Doorway(Protocol):
         """Have the browser forget its cookie."""
         ...
 
+    def set_aside(self, reply: Reply, name: str, value: str, seconds: int) -> None:
+        """Have the browser keep `value` under `name` for so long: for what it is in the midst of. Zero forgets it."""
+        ...
+
+    def aside(self, request: Request, name: str) -> str | None:
+        """What it kept so. Whoever sits at the browser can read and change it: seal what they must not."""
+        ...
+
     def refusal(self, request: Request, problem: Problem) -> Reply:
         """The reply that tells of a problem, as every operation would."""
         ...

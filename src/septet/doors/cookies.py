@@ -25,21 +25,21 @@ class Cookies:
         # name because cookies, unlike origins, do not tell ports apart.
         self._name = "__Host-septet" if self._secure else f"septet-{address.port or 80}"
 
-    def presented(self, request: Request) -> str | None:
-        """What the browser keeps for us."""
+    def presented(self, request: Request, beside: str = "") -> str | None:
+        """What the browser keeps for us. `beside`: in another cookie than the one that signs in."""
         if request.cookie is None:
             return None
-        name = self._name.encode()
+        name = (self._name + beside).encode()
         for part in request.cookie.split(b";"):
             key, _, value = part.strip().partition(b"=")
             if key == name:
                 return value.decode("latin-1")
         return None
 
-    def kept(self, value: str, seconds: int) -> tuple[bytes, bytes]:
+    def kept(self, value: str, seconds: int, beside: str = "") -> tuple[bytes, bytes]:
         """The header that has a browser keep `value`, unreadable for scripts (RFC 6265bis section 4.1)."""
         secure = "; Secure" if self._secure else ""
-        return b"set-cookie", f"{self._name}={value}; Max-Age={seconds}{_COMMON}{secure}".encode()
+        return b"set-cookie", f"{self._name}{beside}={value}; Max-Age={seconds}{_COMMON}{secure}".encode()
 
     def dropped(self) -> tuple[bytes, bytes]:
         """The header that has a browser forget it."""

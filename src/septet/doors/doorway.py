@@ -74,6 +74,12 @@ class SystemDoorway(Doorway):
     def sign_out(self, reply: Reply) -> None:
         reply.headers.append(self._callers.cookies.dropped())
 
+    def set_aside(self, reply: Reply, name: str, value: str, seconds: int) -> None:
+        reply.headers.append(self._callers.cookies.kept(value, seconds, f"-{name}"))
+
+    def aside(self, request: Request, name: str) -> str | None:
+        return self._callers.cookies.presented(request, f"-{name}")
+
     def refusal(self, request: Request, problem: Problem) -> Reply:
         return reply_of(problem, request)
 

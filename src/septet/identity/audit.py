@@ -33,6 +33,8 @@ class Action(StrEnum):
     ROLE_REVOKE = "role_revoke"
     API_KEY_ADD = "api_key_add"
     API_KEY_REMOVE = "api_key_remove"
+    PROVIDER_LINK = "provider_link"
+    PROVIDER_UNLINK = "provider_unlink"
     CLIENT_CREATE = "client_create"
     CLIENT_CHANGE = "client_change"
     CLIENT_DELETE = "client_delete"

@@ -12,6 +12,7 @@ from septet.identity import queries
 from septet.identity.api_keys.own import remove_all
 from septet.identity.factors.persons import erase_factors
 from septet.identity.oauth.consents import forget_all
+from septet.identity.providers import queries as provider_queries
 from septet.identity.revocations import revoke
 from septet.identity.rows import Holder
 
@@ -23,6 +24,7 @@ async def prove_ownership(ctx: Context, holder: Holder) -> Holder:
     await erase_factors(ctx, holder.id)
     await remove_all(ctx, holder.id)
     await forget_all(ctx, holder.id)
+    await ctx.tx.run(provider_queries.unlink_all, account_id=holder.id)
     await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=holder.id))
     await ctx.tx.run(queries.take_over, account_id=holder.id)
     taken = await ctx.tx.maybe(queries.find_holder, id=holder.id)

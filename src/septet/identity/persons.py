@@ -17,6 +17,7 @@ from septet.identity.factors.persons import erase_factors, export_factors
 from septet.identity.oauth import device_queries
 from septet.identity.oauth import queries as oauth_queries
 from septet.identity.oauth.consents import forget_all
+from septet.identity.providers import queries as provider_queries
 from septet.identity.revocations import revoke
 from septet.identity.types import Account
 
@@ -32,6 +33,7 @@ async def export_person(ctx: Context, account_id: AccountId) -> dict[str, Any]:
         "identity_session": await ctx.tx.all(queries.sessions_held, account_id=account_id),
         **await export_factors(ctx, account_id),
         "identity_api_key": [row.shown for row in await ctx.tx.all(api_key_queries.api_keys_of, account_id=account_id)],
+        "identity_provider_account": await ctx.tx.all(provider_queries.links_of, account_id=account_id),
         "identity_authorization_code": await ctx.tx.all(oauth_queries.codes_of, account_id=account_id),
         "identity_device_code": await ctx.tx.all(device_queries.devices_of, account_id=account_id),
         "identity_consent": await ctx.tx.all(oauth_queries.consents_of, account_id=account_id),
@@ -58,6 +60,7 @@ async def erase_person(ctx: Context, account_id: AccountId) -> None:
     await erase_factors(ctx, account_id)
     await remove_all(ctx, account_id)
     await forget_all(ctx, account_id)
+    await ctx.tx.run(provider_queries.unlink_all, account_id=account_id)
     await ctx.tx.run(oauth_queries.forget_maker, account_id=account_id)
     await ctx.tx.run(queries.revoke_all_roles, account_id=account_id)
     await ctx.tx.run(queries.erase_audit_about, account_id=account_id)

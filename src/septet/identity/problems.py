@@ -63,6 +63,12 @@ class TooManyPasskeys(Conflict):
     code = "too_many_passkeys"
 
 
+class ProviderRefused(Forbidden):
+    """Signing in by another site did not work: its answer was another browser's, late, or vouched for nobody."""
+
+    code = "provider_refused"
+
+
 class TooManyApiKeys(Conflict):
     """There are as many API keys as one account may have: remove one first."""
 

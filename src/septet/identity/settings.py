@@ -42,6 +42,14 @@ class IdentitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=1, le=1000, description="Mails with codes to one address in an hour; those beyond are not sent.")
     ] = 10
     sign_in_codes: Annotated[bool, Meta(description="Whether a code in a mail signs in without a password.")] = True
+    provider_issuer: Annotated[
+        str, Meta(description="Issuer of OpenID Connect that people may sign in with, https://…; empty for none.")
+    ] = ""
+    provider_client_id: Annotated[str, Meta(description="What the issuer knows this server by.")] = ""
+    provider_client_secret: Annotated[str, Meta(description="The secret that goes with it; kept as a secret.")] = ""
+    provider_name: Annotated[str, Meta(description="What the sign-in page calls it; by default the issuer's host.")] = (
+        ""
+    )
     passkey_domain: Annotated[
         str, Meta(description="Domain that passkeys belong to; by default that of the base URL. Never change it later.")
     ] = ""

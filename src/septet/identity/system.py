@@ -43,6 +43,9 @@ from septet.identity.http import routes
 from septet.identity.oauth import clients, consents, device_queries
 from septet.identity.oauth import queries as oauth_queries
 from septet.identity.persons import erase_person, export_person
+from septet.identity.problems import ProviderRefused
+from septet.identity.providers import own as own_provider_accounts
+from septet.identity.providers import queries as provider_queries
 from septet.identity.revocations import LOOK_SECONDS, look
 from septet.identity.settings import EmailVerification, IdentitySettings
 
@@ -89,11 +92,20 @@ IDENTITY = System(
         accounts,
         administrators,
         own,
+        own_provider_accounts,
         clients,
         consents,
         tasks,
     ),
-    queries=(queries, factor_queries, passkey_queries, oauth_queries, device_queries, api_key_queries),
+    queries=(
+        queries,
+        factor_queries,
+        passkey_queries,
+        oauth_queries,
+        device_queries,
+        api_key_queries,
+        provider_queries,
+    ),
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
     routes=routes,
@@ -106,6 +118,7 @@ IDENTITY = System(
         "identity:admin": Scope("Read all accounts, and say who administers.", members=False),
         "identity:introspect": Scope("Ask what a token of anybody's is worth.", members=False),
     },
+    problems=(ProviderRefused,),
     watches=(Watch(LOOK_SECONDS, look),),
     prepare=prepare,
     greeting=administrators.greet,

@@ -50,6 +50,7 @@ class Notice(StrEnum):
     PASSKEY_ADDED = "passkey_added"
     PASSKEY_REMOVED = "passkey_removed"
     API_KEY_ADDED = "api_key_added"
+    PROVIDER_LINKED = "provider_linked"
     PASSKEY_COPIED = "passkey_copied"
 
 

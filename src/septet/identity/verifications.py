@@ -29,7 +29,7 @@ class AccountToBe(Struct, frozen=True):
 
     name: str | None
     locale: str
-    password_hash: str
+    password_hash: str | None
 
 
 async def begin(

@@ -1,4 +1,4 @@
-"""Signing in with others: their accounts, and logins under way."""
+"""Nothing: a place that was kept for signing in with others, which came with 0011."""
 
 from __future__ import annotations
 

@@ -33,13 +33,6 @@ from septet.identity.oauth.types import (
 )
 from septet.identity.revocations import revoke
 
-_ALL_OF_A_CLIENT = (
-    queries.forget_assertions,
-    queries.forget_codes_of_client,
-    queries.forget_consents_of_client,
-    device_queries.forget_devices_of_client,
-)
-
 
 async def reachable_client(ctx: Context, id: ClientId) -> ClientRow:
     """The only way to a client by its id. Raises NotFound."""
@@ -144,8 +137,10 @@ async def delete_client(ctx: Context, id: ClientId) -> None:
     """Let a client in no more. All of its tokens stop working within a second. Raises NotFound."""
     await reachable_client(ctx, id)
     await revoke(ctx, await ctx.tx.all(queries.end_sessions_of_client, client_id=id))
-    for forget in _ALL_OF_A_CLIENT:
-        await ctx.tx.run(forget, client_id=id)
+    await ctx.tx.run(queries.forget_assertions, client_id=id)
+    await ctx.tx.run(queries.forget_codes_of_client, client_id=id)
+    await ctx.tx.run(device_queries.forget_devices_of_client, client_id=id)
+    await ctx.tx.run(queries.forget_consents_of_client, client_id=id)
     await ctx.tx.run(queries.delete_client, id=id)
     await audit.record(ctx, Action.CLIENT_DELETE, about=ctx.actor.account)
 

@@ -15,12 +15,6 @@ from septet.identity.oauth.rows import ConsentHeld
 from septet.identity.oauth.types import ClientId, Consent
 from septet.identity.revocations import revoke
 
-_ALL_OF_AN_ACCOUNT = (
-    queries.forget_codes_of_account,
-    queries.forget_consents_of_account,
-    device_queries.forget_devices_of_account,
-)
-
 
 async def reachable_consent(ctx: Context, client_id: ClientId) -> ConsentHeld:
     """The only way to a consent: the caller's own to this client. Raises NotFound."""
@@ -56,8 +50,9 @@ async def keep(ctx: Context, account_id: AccountId, client_id: ClientId, scopes:
 
 async def forget_all(ctx: Context, account_id: AccountId) -> None:
     """Forget what an account let any client do, in the open transaction. The sessions are ended by whoever calls."""
-    for forget_some in _ALL_OF_AN_ACCOUNT:
-        await ctx.tx.run(forget_some, account_id=account_id)
+    await ctx.tx.run(queries.forget_codes_of_account, account_id=account_id)
+    await ctx.tx.run(device_queries.forget_devices_of_account, account_id=account_id)
+    await ctx.tx.run(queries.forget_consents_of_account, account_id=account_id)
 
 
 async def forget(ctx: Context, account_id: AccountId, client_id: ClientId) -> None:

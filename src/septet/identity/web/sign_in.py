@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -14,19 +14,18 @@ from septet.core.limits import per_minute
 from septet.core.message import Reply, Request, Route
 from septet.identity import browser_sessions
 from septet.identity.browser_sessions import Browsing
-from septet.identity.entering import Challenged, Entered
+from septet.identity.entering import Challenged
 from septet.identity.factors.passkey_sign_in import check_passkey
 from septet.identity.factors.passkey_types import PasskeyProof
 from septet.identity.factors.second_factor import complete
 from septet.identity.factors.types import SecondFactorProof
 from septet.identity.rows import SessionKind
-from septet.identity.sessions import Opened
 from septet.identity.settings import IdentitySettings
 from septet.identity.sign_in_codes import check_code, send_code
 from septet.identity.signing_in import check_password
 from septet.identity.types import AddressOnly, Credentials, SignInCode, VerificationId
-from septet.identity.web.forms import AUTHORIZE, own_path, read_form, read_json, see_other
-from septet.identity.web.language import language_of, words
+from septet.identity.web.entrance import Entrance
+from septet.identity.web.forms import own_path, read_form, read_json, see_other
 from septet.identity.web.verification_ids import read_verification_id
 
 _TRIES = per_minute(30, by="address")
@@ -37,6 +36,7 @@ _SIGN_IN = "/identity/sign-in"
 class SignInPages:
     def __init__(self, doorway: Doorway) -> None:
         self._doorway = doorway
+        self._entrance = Entrance(doorway)
 
     def routes(self) -> Sequence[Route]:
         return (
@@ -63,13 +63,13 @@ class SignInPages:
             if form.get("by") == "code":
                 self._doorway.spend(ctx, _MAILS, "request_sign_in_code")
                 sent = await ctx.write_hot(send_code, read_form(form, AddressOnly, "email"))
-                return self._page(request, "sign-in-code", id=sent.id, onward=onward)
+                return self._entrance.page(request, "sign-in-code", id=sent.id, onward=onward)
             self._doorway.spend(ctx, _TRIES, "sign_in")
             body = read_form(form, Credentials, "email", "password")
             entered = await check_password(ctx, body, SessionKind.BROWSER)
         except Problem as problem:
             return self._form(request, ctx, onward, None, problem, email=form.get("email", ""))
-        return await self._entered(request, ctx, entered, onward)
+        return await self._entrance.let_in(request, ctx, entered, onward)
 
     async def type_code(self, request: Request) -> Reply:
         """The code from the mail."""
@@ -79,8 +79,8 @@ class SignInPages:
             self._doorway.spend(ctx, _TRIES, "sign_in_with_code")
             entered = await check_code(ctx, id, read_form(form, SignInCode, "code"), SessionKind.BROWSER)
         except Problem as problem:
-            return self._page(request, "sign-in-code", problem, id=id, onward=onward)
-        return await self._entered(request, ctx, entered, onward)
+            return self._entrance.page(request, "sign-in-code", problem, id=id, onward=onward)
+        return await self._entrance.let_in(request, ctx, entered, onward)
 
     async def use_passkey(self, request: Request) -> Reply:
         """What a passkey signed; the script of the page fills it in."""
@@ -91,7 +91,7 @@ class SignInPages:
             entered = await check_passkey(ctx, body, SessionKind.BROWSER)
         except Problem as problem:
             return self._form(request, ctx, onward, None, problem, email="")
-        return await self._entered(request, ctx, entered, onward)
+        return await self._entrance.let_in(request, ctx, entered, onward)
 
     async def prove_second(self, request: Request) -> Reply:
         """The second factor. Where its challenge is used up, the first is to be proven again."""
@@ -104,12 +104,12 @@ class SignInPages:
             opened = await complete(ctx, body, SessionKind.BROWSER)
         except Problem as problem:
             methods = tuple(form.get("methods", "").split())
-            return self._second(request, Challenged(form.get("challenge", ""), methods), onward, problem)
-        return await self._entered(request, ctx, opened, onward)
+            return self._entrance.ask_second(request, Challenged(form.get("challenge", ""), methods), onward, problem)
+        return await self._entrance.let_in(request, ctx, opened, onward)
 
     async def show_sign_out(self, request: Request) -> Reply:
         here = await browser_sessions.present(await self._doorway.context(request))
-        return self._page(request, "sign-out", here=here)
+        return self._entrance.page(request, "sign-out", here=here)
 
     async def sign_out(self, request: Request) -> Reply:
         """End the session of this browser's cookie."""
@@ -127,43 +127,6 @@ class SignInPages:
         form = await self._doorway.form(request)
         return form, self._doorway.nobodys(request), own_path(form.get("continue"))
 
-    async def _entered(self, request: Request, ctx: Context, entered: Entered, onward: str) -> Reply:
-        if isinstance(entered, Challenged):
-            return self._second(request, entered, onward)
-        return await self._signed_in(request, ctx, entered, onward)
-
-    async def _signed_in(self, request: Request, ctx: Context, opened: Opened, onward: str) -> Reply:
-        """The cookie of the new session. The one that this browser had before ends: none is carried on."""
-        former = (await self._doorway.context(request)).actor.session
-        if former is not None:
-            await ctx.write_hot(browser_sessions.end, former)
-        reply = self._go_on(request, onward, opened.holder.locale)
-        value = browser_sessions.cookie_of(ctx.runtime.keys, opened.session)
-        self._doorway.keep_signed_in(reply, value, browser_sessions.cookie_seconds(ctx))
-        return reply
-
-    def _go_on(self, request: Request, onward: str, locale: str) -> Reply:
-        """By a page of its own where the way may lead on to another site.
-
-        `form-action` of the content security policy holds for all redirects that come of a form, and must not let
-        forms of ours be sent elsewhere.
-        """
-        if onward.startswith(AUTHORIZE):
-            return self._doorway.page(request, "onward", to=onward, **words(language_of(request, locale)))
-        return see_other(onward)
-
-    def _second(self, request: Request, asked: Challenged, onward: str, problem: Problem | None = None) -> Reply:
-        """Where an answer was wrong, a passkey is not asked for again: what it signs works once."""
-        return self._page(
-            request,
-            "second-factor",
-            problem,
-            challenge=asked.challenge,
-            methods=asked.methods,
-            passkey=asked.passkey,
-            onward=onward,
-        )
-
     def _form(
         self,
         request: Request,
@@ -174,14 +137,14 @@ class SignInPages:
         *,
         email: str,
     ) -> Reply:
-        codes = ctx.settings(IdentitySettings).sign_in_codes
-        return self._page(request, "sign-in", problem, onward=onward, here=here, email=email, codes=codes)
-
-    def _page(self, request: Request, template: str, problem: Problem | None = None, **values: Any) -> Reply:
-        """A page; with what went wrong, under the status and headers that every door gives it."""
-        reply = self._doorway.page(request, template, problem=problem, **words(language_of(request)), **values)
-        if problem is not None:
-            shaped = self._doorway.refusal(request, problem)
-            reply.status = shaped.status
-            reply.headers += [header for header in shaped.headers if header[0] != b"www-authenticate"]
-        return reply
+        settings = ctx.settings(IdentitySettings)
+        return self._entrance.page(
+            request,
+            "sign-in",
+            problem,
+            onward=onward,
+            here=here,
+            email=email,
+            codes=settings.sign_in_codes,
+            provider=settings.provider_name or urlsplit(settings.provider_issuer).hostname,
+        )

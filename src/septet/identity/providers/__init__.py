@@ -1,0 +1,1 @@
+"""Signing in with others: an issuer of OpenID Connect that the operator trusts to say who somebody is."""
