@@ -87,7 +87,12 @@ def _wait_until_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> 
 def _plan(folder: Path, port: int) -> Plan:
     floor = Settings(data_dir=folder, port=port, limits=False, max_body=65_536, body_timeout=1.0)
     identity = IdentitySettings(
-        email_verification=EmailVerification.OFF, argon2_memory=64, argon2_time=1, password_min=8
+        email_verification=EmailVerification.OFF,
+        argon2_memory=64,
+        argon2_time=1,
+        password_min=8,
+        passkey_domain="localhost",
+        passkey_origins=(f"http://localhost:{port}",),
     )
     return Plan(floor, {IdentitySettings: identity}, [FLOOR, IDENTITY, NOTES_BESIDE_IDENTITY])
 

@@ -1,11 +1,9 @@
 // Passkeys are the one part of signing in that needs a script: the browser signs a challenge, and the form carries it.
-const json = { "content-type": "application/json" };
-
 async function challengeOf(form) {
   if (form.dataset.passkey) {
     return { options: JSON.parse(form.dataset.passkey) };
   }
-  const reply = await fetch("/v1/identity/passkey-challenges", { method: "POST", headers: json, body: "{}" });
+  const reply = await fetch("/v1/identity/passkey-challenges", { method: "POST" });
   if (!reply.ok) {
     throw new Error((await reply.json()).detail);
   }
