@@ -34,14 +34,15 @@ class Authentication:
         self._verify = verify
         self._seconds = seconds
         self._remembered: dict[str, Verified] = {}
-        self._ended: dict[SessionId, float] = {}  # sessions that ended, until no token of theirs can be valid
+        self._ended: dict[SessionId | None, float] = {}  # sessions that ended, until no token of theirs can be valid
 
     def remembered(self, token: str) -> Actor | None:
         """The actor of a token that was verified before and still holds; None means: ask `who`."""
         known = self._remembered.get(token)
         if known is None:
             return None
-        if known.expires > self._seconds() and known.actor.session not in self._ended:
+        now = self._seconds()
+        if known.expires > now and self._ended.get(known.actor.session, 0.0) <= now:
             return known.actor
         del self._remembered[token]
         return None
@@ -56,9 +57,10 @@ class Authentication:
         if self._verify is None:
             raise Unauthenticated("No system here issues access tokens.")
         verified = await self._verify(token)
-        if verified.expires <= self._seconds():
+        now = self._seconds()
+        if verified.expires <= now:
             raise Unauthenticated("The access token has expired.")
-        if verified.actor.session in self._ended:
+        if self._ended.get(verified.actor.session, 0.0) > now:
             raise Unauthenticated("The session of this access token has ended.")
         if len(self._remembered) >= _MOST_REMEMBERED:
             self._forget_expired()

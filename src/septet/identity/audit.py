@@ -41,6 +41,8 @@ class Action(StrEnum):
     CONSENT_GIVE = "consent_give"
     CONSENT_TAKE_BACK = "consent_take_back"
     CODE_REPLAY = "code_replay"
+    ACCOUNT_SUSPEND = "account_suspend"
+    SUSPENSION_LIFT = "suspension_lift"
     ACCOUNT_DELETE = "account_delete"
 
 

@@ -24,7 +24,7 @@ from septet.identity.rows import (
 )
 from septet.identity.statements import delete_some, insert_row
 from septet.identity.tables import accounts, audit, revocations, role_grants, sessions, verifications
-from septet.identity.types import Account, Role
+from septet.identity.types import Account, Role, Suspension
 
 # Accounts
 
@@ -88,6 +88,18 @@ reset_password = one(
 # Its owner proved, for the first time, to read its mail: what a stranger chose is theirs no longer.
 take_over = run(
     update(accounts).where(accounts.c.id == bindparam("account_id")).values(email_verified=True, password_hash=None)
+)
+suspension_of = one(select(accounts.c.suspended_at).where(accounts.c.id == bindparam("id")), into=Suspension)
+# Suspended again, it stays so since the first time.
+suspend = run(
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"), accounts.c.suspended_at.is_(None))
+    .values(suspended_at=bindparam("now", type_=Instant))
+)
+lift_suspension = run(
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"), accounts.c.suspended_at.is_not(None))
+    .values(suspended_at=None)
 )
 delete_account = run(delete(accounts).where(accounts.c.id == bindparam("id")))
 
@@ -274,6 +286,13 @@ _entry = (
     audit.c.address,
 )
 insert_audit = run(insert_row(audit))
+audit_seen = keyset(
+    select(*_entry).where(audit.c.account_id == bindparam("account_id")),
+    by=(audit.c.id,),
+    newest_first=True,
+    into=AuditEntry,
+)
+all_audit = keyset(select(*_entry), by=(audit.c.id,), newest_first=True, into=AuditEntry)
 audit_about = many(
     select(*_entry).where(audit.c.account_id == bindparam("account_id")).order_by(audit.c.id), into=AuditEntry
 )

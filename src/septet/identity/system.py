@@ -12,6 +12,7 @@ from septet.core.system import Scope, System, Watch
 from septet.identity import (
     accounts,
     administrators,
+    audit_log,
     email_changes,
     me,
     password_resets,
@@ -22,6 +23,7 @@ from septet.identity import (
     sessions,
     sign_in_codes,
     signing_in,
+    suspensions,
     tables,
     tasks,
 )
@@ -90,6 +92,8 @@ IDENTITY = System(
         passwords,
         email_changes,
         accounts,
+        suspensions,
+        audit_log,
         administrators,
         own,
         own_provider_accounts,
