@@ -59,7 +59,7 @@ async def test_a_repeat_after_that_is_theft_and_ends_the_session_once(database_u
         with pytest.raises(Unauthenticated):
             await call(septet, "read_me", successor.access_token)
         assert len([text for text in await mails_to(septet, ADA) if "had been used before" in text]) == 1
-        thefts = execute(database_url, "SELECT outcome FROM identity_audit WHERE action = 'token_theft'")
+        thefts = execute(database_url, "SELECT outcome FROM identity_audit_entry WHERE action = 'token_theft'")
         assert thefts == [("refused",)]
 
 
@@ -124,7 +124,7 @@ async def test_a_hundred_thieves_at_once_raise_one_alarm(database_url: str, tmp_
             *(refresh(septet, reply.refresh_token) for _ in range(100)), return_exceptions=True
         )
         assert all(isinstance(outcome, InvalidRefreshToken) for outcome in tries)
-        thefts = execute(database_url, "SELECT count(*) FROM identity_audit WHERE action = 'token_theft'")
+        thefts = execute(database_url, "SELECT count(*) FROM identity_audit_entry WHERE action = 'token_theft'")
         assert thefts == [(1,)]
         assert len(await mails_to(septet, ADA)) == 2
 
@@ -142,7 +142,7 @@ async def test_idle_and_absolute_lifetimes(database_url: str, tmp_path: Path) ->
         clock.advance(days=7)
         with pytest.raises(InvalidRefreshToken):
             await refresh(septet, reply.refresh_token)
-        assert execute(database_url, "SELECT count(*) FROM identity_audit WHERE action = 'token_theft'") == [(0,)]
+        assert execute(database_url, "SELECT count(*) FROM identity_audit_entry WHERE action = 'token_theft'") == [(0,)]
 
 
 async def test_an_idle_session_expires_without_an_alarm_and_is_swept(database_url: str, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 async def provider(database_url: str, folder: Path, **settings: Any) -> AsyncIterator[tuple[Septet, str]]:
     """Septet with its HTTP door, and the access token of an administrator who just signed in."""
     clock, floor = settings.pop("clock", None) or Clock(), {"keys": KEYS}
-    floor |= {name: settings.pop(name) for name in ("limits", "public_url") if name in settings}
+    floor |= {name: settings.pop(name) for name in ("limits", "public_url", "records") if name in settings}
     async with running_septet(
         database_url, folder, system_settings=[quick(**settings)], clock=clock, **floor
     ) as septet:

@@ -84,6 +84,11 @@ class Keyring:
         cipher = AESGCM(self.derive(_SEALING + purpose))
         return header + nonce + cipher.encrypt(nonce, plain, header + context)
 
+    @staticmethod
+    def key_id_of(sealed: bytes) -> str:
+        """The id of the key that sealed it."""
+        return sealed[1 : 1 + sealed[0]].decode("ascii", "replace") if sealed else ""
+
     def unseal(self, purpose: str, sealed: bytes, context: bytes = b"") -> bytes:
         """What was sealed. Raises ValueError if it was changed, or sealed for something else or by an unknown key."""
         from cryptography.exceptions import InvalidTag

@@ -65,6 +65,14 @@ class Outbox:
         else:
             await ctx.tx.run_many(queries.insert_task, ctx.pending)
 
+    async def forget(self, ctx: Context, naming: str, *, but: type[Event]) -> None:
+        """Delete the tasks that died whose payload holds `naming`, such as the id of who is erased.
+
+        Those that listen to `but`, the erasure itself, stay: an operator has yet to see to them.
+        """
+        kept = [task.name for task in self._listeners.get(but, ())]
+        await ctx.tx.run(queries.forget_dead_tasks, pattern=f"%{naming}%", but=kept)
+
     def wake(self) -> None:
         """Tell this process's worker, if it has one, that there is something to do."""
         for call in self._wakers:

@@ -10,8 +10,10 @@ from msgspec import Raw, Struct, structs
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    String,
     bindparam,
     case,
+    cast,
     delete,
     exists,
     literal_column,
@@ -199,6 +201,16 @@ extend_leases = many(
     .values(claim_at=bindparam("until"))
     .returning(tasks.c.id),
     into=Found,
+)
+
+# Dead tasks whose payload holds a text, but for those of some names. All dead ones stand at the end of time.
+forget_dead_tasks = run(
+    delete(tasks).where(
+        tasks.c.claim_at == NEVER,
+        _is_dead,
+        tasks.c.name.not_in(bindparam("but", expanding=True)),
+        cast(tasks.c.payload, String).like(bindparam("pattern")),
+    )
 )
 
 # Those that wait for another of their order: the next is handed over, and the rest set aside, out of claimers' way.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from septet.core.errors import Problem
     from septet.core.message import Route
     from septet.core.runtime import Runtime
+    from septet.core.sealing import SealedColumn
     from septet.core.types import AccountId
 
 
@@ -44,6 +45,7 @@ class System(Struct, frozen=True, kw_only=True):
     authenticate: verifies a bearer token, or raises Unauthenticated; one system has it.
     find_actor: an account by its address or id, as it asks right after signing in; raises NotFound. For the operator.
     export_person: all that the system holds about an account, as plain JSON values by table.
+    sealed: its columns that are encrypted with the server's keys, to be sealed anew when those are rotated.
     erase_person: removes it; called in the transaction that deletes the account, or from its event.
     """
 
@@ -65,5 +67,6 @@ class System(Struct, frozen=True, kw_only=True):
     greeting: Callable[[Runtime], Awaitable[list[str]]] | None = None
     authenticate: Callable[[Runtime, str], Awaitable[Verified]] | None = None
     find_actor: Callable[[Runtime, str], Awaitable[Actor]] | None = None
+    sealed: tuple[SealedColumn, ...] = ()
     export_person: Callable[[Context, AccountId], Awaitable[dict[str, Any]]] | None = None
     erase_person: Callable[[Context, AccountId], Awaitable[None]] | None = None

@@ -17,10 +17,11 @@ from septet.core.limits import per_minute
 from septet.core.operation import operation
 from septet.core.runtime import Runtime
 from septet.core.types import AccountId
-from septet.identity import audit, queries
+from septet.identity import queries
 from septet.identity.accounts import reachable_account
 from septet.identity.addresses import Address, read_address
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.codes import same
 from septet.identity.hashing import hashing
 from septet.identity.passwords import refuse_weak
@@ -72,14 +73,14 @@ async def revoke_administrator(ctx: Context, id: AccountId) -> None:
     await refuse_to_lose_last(ctx, account.id)
     if await ctx.tx.run(queries.revoke_role, account_id=account.id, role=Role.ADMINISTRATOR.value):
         await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=account.id))
-        await audit.record(ctx, Action.ROLE_REVOKE, about=account.id)
+        await audit_log.record(ctx, Action.ROLE_REVOKE, about=account.id, target=Role.ADMINISTRATOR.value)
 
 
 async def grant(ctx: Context, account: Account) -> None:
     """Make an account an administrator, in the open transaction."""
     role = Role.ADMINISTRATOR.value
     if await ctx.tx.run(queries.grant_role, account_id=account.id, role=role, granted_at=ctx.now):
-        await audit.record(ctx, Action.ROLE_GRANT, about=account.id)
+        await audit_log.record(ctx, Action.ROLE_GRANT, about=account.id, target=role)
 
 
 async def refuse_to_lose_last(ctx: Context, account: AccountId) -> None:

@@ -6,9 +6,10 @@ from septet.core.context import Context
 from septet.core.limits import per_minute
 from septet.core.operation import operation
 from septet.core.proofs import fresh
-from septet.identity import audit, queries, tasks
+from septet.identity import queries, tasks
 from septet.identity.addresses import Address, read_address
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.factors.strength import require_own_strength
 from septet.identity.passwords import own_holder
 from septet.identity.problems import WrongCode, WrongPassword
@@ -75,6 +76,6 @@ async def _change(ctx: Context, row: Verification) -> Account:
     account = await ctx.tx.maybe(queries.set_email, **values)
     if account is None:  # deleted meanwhile
         raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
-    await audit.record(ctx, Action.EMAIL_CHANGE, about=account.id)
+    await audit_log.record(ctx, Action.EMAIL_CHANGE, about=account.id)
     ctx.enqueue(tasks.send_notice, NoticeMail(account.id, Notice.EMAIL_CHANGED, ctx.now))
     return account

@@ -10,9 +10,10 @@ from septet.core.errors import Unauthenticated
 from septet.core.operation import operation
 from septet.core.proofs import fresh
 from septet.core.versions import refuse_unless_current
-from septet.identity import audit, queries
+from septet.identity import queries
 from septet.identity.administrators import refuse_to_lose_last
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.events import AccountDeleted
 from septet.identity.factors.strength import require_own_strength
 from septet.identity.persons import erase_person
@@ -60,7 +61,7 @@ async def delete_me(ctx: Context) -> None:
     account = await reachable_me(ctx)
     await refuse_to_lose_last(ctx, account.id)
     await erase_person(ctx, account.id)
-    await audit.record_erased(ctx, Action.ACCOUNT_DELETE)
+    await audit_log.record_erased(ctx, Action.ACCOUNT_DELETE)
     ctx.publish(AccountDeleted(account.id))
 
 

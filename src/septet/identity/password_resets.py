@@ -5,9 +5,10 @@ from __future__ import annotations
 from septet.core.context import Context
 from septet.core.limits import per_minute
 from septet.core.operation import operation
-from septet.identity import audit, queries, tasks
+from septet.identity import queries, tasks
 from septet.identity.addresses import read_address
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.factors import queries as factor_queries
 from septet.identity.hashing import hashing
 from septet.identity.ownership import prove_ownership
@@ -58,5 +59,5 @@ async def _reset(ctx: Context, row: Verification, new_hash: str) -> None:
     account = await ctx.tx.one(queries.reset_password, address_key=row.email_key, new_hash=new_hash)
     await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=account.id)
     await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=account.id))
-    await audit.record(ctx, Action.PASSWORD_RESET, about=account.id)
+    await audit_log.record(ctx, Action.PASSWORD_RESET, about=account.id)
     ctx.enqueue(tasks.send_notice, NoticeMail(account.id, Notice.PASSWORD_RESET, ctx.now))

@@ -8,8 +8,9 @@ import unicodedata
 from septet.core.context import Context
 from septet.core.limits import per_minute
 from septet.core.operation import operation
-from septet.identity import audit, queries, tasks
-from septet.identity.audit import Action
+from septet.identity import queries, tasks
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.factors import queries as factor_queries
 from septet.identity.hashing import hashing
 from septet.identity.problems import WeakPassword, WrongPassword
@@ -96,7 +97,7 @@ async def _change(ctx: Context, holder: Holder, new_hash: str) -> bool:
         return False
     await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=holder.id)
     await revoke(ctx, await ctx.tx.all(queries.end_other_sessions, account_id=holder.id, kept=ctx.actor.session))
-    await audit.record(ctx, Action.PASSWORD_CHANGE, about=holder.id)
+    await audit_log.record(ctx, Action.PASSWORD_CHANGE, about=holder.id)
     ctx.enqueue(tasks.send_notice, NoticeMail(holder.id, Notice.PASSWORD_CHANGED, ctx.now))
     return True
 

@@ -12,6 +12,8 @@ from septet.identity import queries
 from septet.identity.addresses import key_of
 from septet.identity.api_keys import queries as api_key_queries
 from septet.identity.api_keys.own import remove_all
+from septet.identity.audit import queries as audit_queries
+from septet.identity.audit.reading import records_of
 from septet.identity.factors import passkey_queries
 from septet.identity.factors.persons import erase_factors, export_factors
 from septet.identity.oauth import device_queries
@@ -40,17 +42,14 @@ async def export_person(ctx: Context, account_id: AccountId) -> dict[str, Any]:
         "identity_client": await ctx.tx.all(oauth_queries.clients_made_by, account_id=account_id),
         "identity_passkey": await ctx.tx.all(passkey_queries.passkeys_of, account_id=account_id),
         "identity_verification": await _verifications_of(ctx, account),
-        "identity_audit": [
-            *await ctx.tx.all(queries.audit_about, account_id=account_id),
-            *[e for e in await ctx.tx.all(queries.audit_by, actor_id=account_id) if e.account_id != account_id],
-        ],
+        "identity_audit_entry": await records_of(ctx, account_id),
     }
     exported: dict[str, Any] = msgspec.to_builtins(held)
     return exported
 
 
 async def erase_person(ctx: Context, account_id: AccountId) -> None:
-    """Delete every row about the account. Of what it did to others, its name is taken out of the audit log."""
+    """Delete every row about the account. What the audit log tells of it can be read no more."""
     account = await ctx.tx.maybe(queries.find_account, id=account_id)
     if account is None:
         return
@@ -63,8 +62,7 @@ async def erase_person(ctx: Context, account_id: AccountId) -> None:
     await ctx.tx.run(provider_queries.unlink_all, account_id=account_id)
     await ctx.tx.run(oauth_queries.forget_maker, account_id=account_id)
     await ctx.tx.run(queries.revoke_all_roles, account_id=account_id)
-    await ctx.tx.run(queries.erase_audit_about, account_id=account_id)
-    await ctx.tx.run(queries.erase_audit_actor, erased=account_id)
+    await ctx.tx.run(audit_queries.delete_key, account_id=account_id)
     await ctx.tx.run(queries.delete_account, id=account_id)
 
 

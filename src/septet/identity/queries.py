@@ -11,7 +11,6 @@ from septet.core.database import many, maybe, one, run
 from septet.core.paging import keyset
 from septet.identity.factors.tables import passkeys, totps
 from septet.identity.rows import (
-    AuditEntry,
     Counted,
     Found,
     Holder,
@@ -23,7 +22,7 @@ from septet.identity.rows import (
     VerificationHeld,
 )
 from septet.identity.statements import delete_some, insert_row
-from septet.identity.tables import accounts, audit, revocations, role_grants, sessions, verifications
+from septet.identity.tables import accounts, revocations, role_grants, sessions, verifications
 from septet.identity.types import Account, Role, Suspension
 
 # Accounts
@@ -273,30 +272,3 @@ verifications_of_email = many(_held.where(verifications.c.email_key == bindparam
 verifications_of_account = many(
     _held.where(verifications.c.account_id == bindparam("account_id")), into=VerificationHeld
 )
-
-# The audit log
-
-_entry = (
-    audit.c.id,
-    audit.c.created_at,
-    audit.c.action,
-    audit.c.outcome,
-    audit.c.account_id,
-    audit.c.actor_id,
-    audit.c.address,
-)
-insert_audit = run(insert_row(audit))
-audit_seen = keyset(
-    select(*_entry).where(audit.c.account_id == bindparam("account_id")),
-    by=(audit.c.id,),
-    newest_first=True,
-    into=AuditEntry,
-)
-all_audit = keyset(select(*_entry), by=(audit.c.id,), newest_first=True, into=AuditEntry)
-audit_about = many(
-    select(*_entry).where(audit.c.account_id == bindparam("account_id")).order_by(audit.c.id), into=AuditEntry
-)
-audit_by = many(select(*_entry).where(audit.c.actor_id == bindparam("actor_id")).order_by(audit.c.id), into=AuditEntry)
-erase_audit_about = run(delete(audit).where(audit.c.account_id == bindparam("account_id")))
-erase_audit_actor = run(update(audit).where(audit.c.actor_id == bindparam("erased", type_=Id)).values(actor_id=None))
-sweep_audit = run(delete_some(audit, audit.c.created_at < bindparam("before")))

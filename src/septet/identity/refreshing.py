@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from septet.core.context import Context
 from septet.core.limits import per_minute
 from septet.core.operation import operation
-from septet.identity import audit, queries, tasks
-from septet.identity.audit import Action, Outcome
+from septet.identity import queries, tasks
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action, Outcome
 from septet.identity.problems import InvalidRefreshToken
 from septet.identity.revocations import revoke
 from septet.identity.rows import SessionRow
@@ -78,6 +79,6 @@ async def _just_moved(ctx: Context, presented: Presented, arrived: datetime) -> 
     ended = await ctx.tx.all(queries.end_session, id=session.id)
     if ended:  # by this call, and not by another that presents the token at the same moment
         await revoke(ctx, ended)
-        await audit.record(ctx, Action.TOKEN_THEFT, Outcome.REFUSED, about=session.account_id)
+        await audit_log.record(ctx, Action.TOKEN_THEFT, Outcome.REFUSED, about=session.account_id)
         ctx.enqueue(tasks.send_notice, NoticeMail(session.account_id, Notice.TOKEN_THEFT, ctx.now))
     return None

@@ -14,9 +14,10 @@ from septet.core.errors import Invalid
 from septet.core.ids import new_id
 from septet.core.limits import per_minute
 from septet.core.operation import operation
-from septet.identity import audit, queries
+from septet.identity import queries
 from septet.identity.addresses import Address, read_address
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.events import AccountCreated
 from septet.identity.hashing import hashing
 from septet.identity.passwords import refuse_weak
@@ -105,7 +106,7 @@ async def create_account(ctx: Context, address: Address, to_be: AccountToBe, *, 
     )
     if account is not None:
         ctx.publish(AccountCreated(account.id))
-        await audit.record(ctx, Action.REGISTER, about=account.id)
+        await audit_log.record(ctx, Action.REGISTER, about=account.id)
     return account
 
 

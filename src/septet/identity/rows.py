@@ -120,13 +120,3 @@ class VerificationHeld(Struct, frozen=True):
 class RoleGrant(Struct, frozen=True):
     role: str
     granted_at: datetime
-
-
-class AuditEntry(Struct, frozen=True):
-    id: UUID
-    created_at: datetime
-    action: str
-    outcome: str
-    account_id: AccountId | None
-    actor_id: AccountId | None
-    address: str

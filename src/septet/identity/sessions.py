@@ -18,8 +18,9 @@ from septet.core.ids import new_id
 from septet.core.operation import operation
 from septet.core.paging import page
 from septet.core.types import AccountId, CursorText, Limit, Page, SessionId
-from septet.identity import audit, queries
-from septet.identity.audit import Action
+from septet.identity import queries
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.proven import Proven
 from septet.identity.revocations import revoke
 from septet.identity.roles import scope_of
@@ -71,7 +72,7 @@ async def sign_out(ctx: Context, id: SessionName) -> None:
     if not ended:
         raise NotFound("You have no such session.")
     await revoke(ctx, ended)
-    await audit.record(ctx, Action.SESSIONS_END, about=ctx.actor.id)
+    await audit_log.record(ctx, Action.SESSIONS_END, about=ctx.actor.id, target=str(session))
 
 
 @operation.delete("/v1/identity/sessions", scope="identity:write")
@@ -82,7 +83,7 @@ async def sign_out_everywhere(ctx: Context, others: bool = False) -> None:
     else:
         ended = await ctx.tx.all(queries.end_all_sessions, account_id=ctx.actor.id)
     await revoke(ctx, ended)
-    await audit.record(ctx, Action.SESSIONS_END, about=ctx.actor.id)
+    await audit_log.record(ctx, Action.SESSIONS_END, about=ctx.actor.id)
 
 
 async def open_session(
@@ -117,7 +118,7 @@ async def open_session(
     await revoke(ctx, await ctx.tx.all(queries.end_oldest_sessions, **unused))
     holder = await ctx.tx.maybe(queries.find_holder, id=account)
     assert holder is not None  # its row is the session's foreign key
-    await audit.record(ctx, Action.SIGN_IN, about=account)
+    await audit_log.record(ctx, Action.SIGN_IN, about=account, target=str(row.id))
     return Opened(row, holder)
 
 

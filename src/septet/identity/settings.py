@@ -50,6 +50,9 @@ class IdentitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     provider_name: Annotated[str, Meta(description="What the sign-in page calls it; by default the issuer's host.")] = (
         ""
     )
+    mail_templates: Annotated[
+        str, Meta(description="Folder with templates of mails that take the place of ours, by the same file names.")
+    ] = ""
     passkey_domain: Annotated[
         str, Meta(description="Domain that passkeys belong to; by default that of the base URL. Never change it later.")
     ] = ""

@@ -8,9 +8,10 @@ from uuid import UUID
 from septet.core.context import Context
 from septet.core.limits import per_minute
 from septet.core.operation import operation
-from septet.identity import audit, queries
+from septet.identity import queries
 from septet.identity.addresses import Address, read_address
-from septet.identity.audit import Action, Outcome
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action, Outcome
 from septet.identity.entering import Entered, enter, reply_or_challenge
 from septet.identity.hashing import hashing
 from septet.identity.problems import AccountSuspended, InvalidCredentials, SecondFactorRequired
@@ -47,7 +48,7 @@ async def check_password(ctx: Context, body: Credentials, kind: SessionKind = Se
     holder = await ctx.read(_find_holder, address)
     matches = await hashing(ctx.runtime).matches(holder.password_hash if holder else None, body.password)
     if holder is None or not matches:
-        await ctx.write_hot(audit.record, Action.SIGN_IN, Outcome.REFUSED, about=holder.id if holder else None)
+        await ctx.write_hot(audit_log.record, Action.SIGN_IN, Outcome.REFUSED, about=holder.id if holder else None)
         raise InvalidCredentials("E-mail address and password do not belong together.")
     new_hash = None
     if holder.password_hash is not None and hashing(ctx.runtime).is_outdated(holder.password_hash):

@@ -7,11 +7,12 @@ from septet.core.errors import Conflict
 from septet.core.operation import operation
 from septet.core.proofs import fresh
 from septet.core.types import AccountId
-from septet.identity import audit, queries
+from septet.identity import queries
 from septet.identity.accounts import reachable_account
 from septet.identity.administrators import refuse_to_lose_last
 from septet.identity.api_keys import queries as api_key_queries
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.factors import queries as factor_queries
 from septet.identity.problems import LastAdministrator
 from septet.identity.revocations import revoke
@@ -45,7 +46,7 @@ async def suspend_account(ctx: Context, id: AccountId) -> Suspension:
     await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=id)
     keys = [Found(key.id) for key in await ctx.tx.all(api_key_queries.api_keys_of, account_id=id)]
     await revoke(ctx, [*keys, *await ctx.tx.all(queries.end_all_sessions, account_id=id)])
-    await audit.record(ctx, Action.ACCOUNT_SUSPEND, about=id)
+    await audit_log.record(ctx, Action.ACCOUNT_SUSPEND, about=id)
     return await ctx.tx.one(queries.suspension_of, id=id)
 
 
@@ -54,4 +55,4 @@ async def lift_suspension(ctx: Context, id: AccountId) -> None:
     """Let an account be used again. Its keys work again within some minutes. Raises NotFound."""
     await reachable_account(ctx, id)
     if await ctx.tx.run(queries.lift_suspension, account_id=id):
-        await audit.record(ctx, Action.SUSPENSION_LIFT, about=id)
+        await audit_log.record(ctx, Action.SUSPENSION_LIFT, about=id)

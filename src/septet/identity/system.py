@@ -12,7 +12,6 @@ from septet.core.system import Scope, System, Watch
 from septet.identity import (
     accounts,
     administrators,
-    audit_log,
     email_changes,
     me,
     password_resets,
@@ -30,6 +29,11 @@ from septet.identity import (
 from septet.identity.actors import find_actor
 from septet.identity.api_keys import own
 from septet.identity.api_keys import queries as api_key_queries
+from septet.identity.audit import chain
+from septet.identity.audit import queries as audit_queries
+from septet.identity.audit import reading as audit_reading
+from septet.identity.audit import verification as audit_verification
+from septet.identity.audit.sealing import SEALED_KEYS, key_of
 from septet.identity.authentication import authenticate
 from septet.identity.factors import (
     passkey_queries,
@@ -41,7 +45,9 @@ from septet.identity.factors import (
     totp,
 )
 from septet.identity.factors import queries as factor_queries
+from septet.identity.factors.totp import SEALED_SEEDS
 from septet.identity.http import routes
+from septet.identity.mails import check_templates
 from septet.identity.oauth import clients, consents, device_queries
 from septet.identity.oauth import queries as oauth_queries
 from septet.identity.persons import erase_person, export_person
@@ -55,7 +61,12 @@ log = structlog.get_logger()
 
 
 async def prepare(runtime: Runtime) -> None:
-    """Say it loudly where strangers could find out who has an account."""
+    """Make what must be there, look at the operator's templates, and say it loudly where strangers could learn much.
+
+    Raises WrongSettingError for a template that does not fit.
+    """
+    await runtime.context().write_hot(key_of, None)
+    check_templates(runtime)
     settings = runtime.settings_of(IdentitySettings)
     if settings.email_verification is EmailVerification.OFF and not _is_loopback(runtime.floor.host):
         log.warning(
@@ -93,7 +104,8 @@ IDENTITY = System(
         email_changes,
         accounts,
         suspensions,
-        audit_log,
+        audit_reading,
+        audit_verification,
         administrators,
         own,
         own_provider_accounts,
@@ -109,6 +121,7 @@ IDENTITY = System(
         device_queries,
         api_key_queries,
         provider_queries,
+        audit_queries,
     ),
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",
@@ -123,11 +136,12 @@ IDENTITY = System(
         "identity:introspect": Scope("Ask what a token of anybody's is worth.", members=False),
     },
     problems=(ProviderRefused,),
-    watches=(Watch(LOOK_SECONDS, look),),
+    watches=(Watch(LOOK_SECONDS, look), Watch(chain.LOOK_SECONDS, chain.look)),
     prepare=prepare,
     greeting=administrators.greet,
     authenticate=authenticate,
     find_actor=find_actor,
+    sealed=(SEALED_SEEDS, SEALED_KEYS, chain.SEALED_STATE),
     export_person=export_person,
     erase_person=erase_person,
 )

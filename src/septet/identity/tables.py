@@ -88,18 +88,3 @@ verifications = Table(
     Index("identity_verification_account", "account_id"),
     Index("identity_verification_expiry", "expires_at"),
 )
-
-audit = Table(
-    "identity_audit",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("created_at", Instant, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("outcome", Text, nullable=False),
-    Column("account_id", Id),  # whom it is about; null where the address was nobody's
-    Column("actor_id", Id),  # who did it; null for one who is not signed in, and for the server
-    Column("address", Text, nullable=False),
-    Index("identity_audit_account", "account_id", "id"),
-    Index("identity_audit_actor", "actor_id", "id"),
-    Index("identity_audit_created", "created_at"),
-)

@@ -15,6 +15,7 @@ from septet.core.events import every, on, task
 from septet.core.types import AccountId
 from septet.identity import mails, queries
 from septet.identity.api_keys import queries as api_key_queries
+from septet.identity.audit.chain import forget_before
 from septet.identity.codes import code_of, link_token_of
 from septet.identity.events import AccountDeleted
 from septet.identity.factors import queries as factor_queries
@@ -23,7 +24,7 @@ from septet.identity.oauth import queries as oauth_queries
 from septet.identity.revocations import lifetime
 from septet.identity.rows import Purpose, Verification
 from septet.identity.settings import IdentitySettings
-from septet.identity.types import Account, VerificationId
+from septet.identity.types import DEFAULT_LOCALE, Account, VerificationId
 
 _ROWS_A_SWEEP = 1000
 _HOUR = timedelta(hours=1)
@@ -65,6 +66,7 @@ class _Letter(Struct):
 
     template: str
     to: str
+    locale: str
     carrying: Verification | None
 
 
@@ -83,7 +85,7 @@ async def send_verification(ctx: Context, mail: VerificationMail) -> None:
         values["code"] = code_of(ctx.runtime.keys, id, key_id)
         values["link_token"] = f"{id}.{link_token_of(ctx.runtime.keys, id, key_id)}"
         values["minutes"] = ctx.settings(IdentitySettings).code_minutes
-    await ctx.runtime.mail.send(mails.render(ctx.runtime, letter.template, letter.to, values))
+    await ctx.runtime.mail.send(mails.render(ctx.runtime, letter.template, letter.to, letter.locale, values))
 
 
 @task(steps=True)
@@ -92,12 +94,13 @@ async def send_notice(ctx: Context, mail: NoticeMail) -> None:
     account = await ctx.read(_find_account, mail.account_id)
     if account is not None:
         values = {"at": mail.at.strftime("%Y-%m-%d %H:%M UTC")}
-        await ctx.runtime.mail.send(mails.render(ctx.runtime, mail.notice.value, account.email, values))
+        await ctx.runtime.mail.send(mails.render(ctx.runtime, mail.notice.value, account.email, account.locale, values))
 
 
 @on(AccountDeleted)
 async def erase_elsewhere(ctx: Context, event: AccountDeleted) -> None:
     """Have every other system erase what it holds. Identity's own went with the account."""
+    await ctx.runtime.outbox.forget(ctx, str(event.account_id), but=AccountDeleted)
     for system in ctx.runtime.registry.systems:
         if system.erase_person is not None and system.name != "identity":
             await system.erase_person(ctx, event.account_id)
@@ -115,7 +118,8 @@ async def sweep_expired(ctx: Context) -> None:
     await _sweep(ctx, api_key_queries.sweep_api_keys, ctx.now - timedelta(days=30))  # until then it is seen why
     await _sweep(ctx, device_queries.sweep_devices, ctx.now - _HOUR)
     await _sweep(ctx, oauth_queries.sweep_codes, ctx.now - _HOUR)  # until then a copied one ends what it gave
-    await _sweep(ctx, queries.sweep_audit, ctx.now - timedelta(days=settings.audit_days))
+    while await forget_before(ctx, ctx.now - timedelta(days=settings.audit_days)):
+        pass
 
 
 async def _sweep(ctx: Context, query: Run, before: datetime) -> None:
@@ -132,34 +136,35 @@ async def _letter_about(ctx: Context, id: VerificationId) -> _Letter | None:
     if sent.number >= ctx.settings(IdentitySettings).code_mails:
         return None
     owner = await ctx.tx.maybe(queries.find_account_by_email, email_key=row.email_key)
-    letter = _LETTERS[row.purpose](row, owner)
+    asker = await _find_account(ctx, row.account_id) if row.account_id else None
+    letter = _LETTERS[row.purpose](row, owner, row.locale or (asker.locale if asker else DEFAULT_LOCALE))
     if letter is not None and letter.carrying is not None:
         await ctx.tx.run(queries.mark_sent, verification_id=id, now=ctx.now)
     return letter
 
 
-def _registration(row: Verification, owner: Account | None) -> _Letter:
+def _registration(row: Verification, owner: Account | None, locale: str) -> _Letter:
     if owner is not None:
-        return _Letter("already_registered", owner.email, None)
-    return _Letter("registration", row.email, row)
+        return _Letter("already_registered", owner.email, owner.locale, None)
+    return _Letter("registration", row.email, locale, row)
 
 
-def _password_reset(row: Verification, owner: Account | None) -> _Letter | None:
+def _password_reset(row: Verification, owner: Account | None, locale: str) -> _Letter | None:
     """To the address of the account as it is kept: the one typed may merely look like it."""
-    return None if owner is None else _Letter("password_reset", owner.email, row)
+    return None if owner is None else _Letter("password_reset", owner.email, owner.locale, row)
 
 
-def _sign_in(row: Verification, owner: Account | None) -> _Letter | None:
-    return None if owner is None else _Letter("sign_in", owner.email, row)
+def _sign_in(row: Verification, owner: Account | None, locale: str) -> _Letter | None:
+    return None if owner is None else _Letter("sign_in", owner.email, owner.locale, row)
 
 
-def _email_change(row: Verification, owner: Account | None) -> _Letter:
+def _email_change(row: Verification, owner: Account | None, locale: str) -> _Letter:
     if owner is not None and owner.id != row.account_id:
-        return _Letter("already_registered", owner.email, None)
-    return _Letter("email_change", row.email, row)
+        return _Letter("already_registered", owner.email, owner.locale, None)
+    return _Letter("email_change", row.email, locale, row)
 
 
-_LETTERS: Mapping[Purpose, Callable[[Verification, Account | None], _Letter | None]] = {
+_LETTERS: Mapping[Purpose, Callable[[Verification, Account | None, str], _Letter | None]] = {
     Purpose.REGISTRATION: _registration,
     Purpose.PASSWORD_RESET: _password_reset,
     Purpose.EMAIL_CHANGE: _email_change,

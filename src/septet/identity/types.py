@@ -12,7 +12,6 @@ from septet.core.types import AccountId, Count, Input, Instant, Output, SessionI
 from septet.identity.addresses import LONGEST_ADDRESS
 
 VerificationId = NewType("VerificationId", UUID)
-AuditRecordId = NewType("AuditRecordId", UUID)
 
 Email = Annotated[
     str, Meta(min_length=3, max_length=LONGEST_ADDRESS, description="An e-mail address.", examples=["ada@example.org"])
@@ -180,29 +179,6 @@ class Export(Output):
     account_id: AccountId
     exported_at: Instant
     systems: dict[str, dict[str, Any]]
-
-
-class AuditRecord(Output):
-    """Something that happened to an account. `actor_id` is who did it: null for the server and for nobody known."""
-
-    id: AuditRecordId
-    created_at: Instant
-    action: str
-    outcome: str
-    account_id: AccountId | None
-    actor_id: AccountId | None
-    address: str
-
-
-class OwnAuditRecord(Output):
-    """Something that happened to your account. `address` is empty where somebody else did it."""
-
-    id: AuditRecordId
-    created_at: Instant
-    action: str
-    outcome: str
-    by_you: bool
-    address: str
 
 
 class Suspension(Output):

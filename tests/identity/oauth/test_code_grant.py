@@ -128,7 +128,7 @@ async def test_a_code_that_comes_again_ends_what_it_gave(database_url: str, tmp_
         fields = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
         assert (await as_client(septet, "token", created, **fields)).body["error"] == "invalid_grant"
         assert (await exchange(septet, created, code)).body["error"] == "invalid_grant"
-        entries = execute(database_url, "SELECT outcome FROM identity_audit WHERE action = 'code_replay'")
+        entries = execute(database_url, "SELECT outcome FROM identity_audit_entry WHERE action = 'code_replay'")
         assert entries == [("refused",)]
 
 

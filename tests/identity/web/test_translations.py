@@ -1,4 +1,4 @@
-"""Every word of the pages is there in every language."""
+"""Every word of the pages and the mails is there in every language."""
 
 from __future__ import annotations
 
@@ -13,27 +13,35 @@ from septet.identity.oauth.scopes import OPENID_SCOPES
 from septet.identity.system import IDENTITY
 from septet.identity.translations import HERE, LANGUAGES
 
-TEMPLATES = Path(web.__file__).parents[1] / "templates" / "web"
+TEMPLATES = Path(web.__file__).parents[1] / "templates"
 OTHERS = [language for language in LANGUAGES if language != "en"]
+SCOPES = {scope.description for scope in IDENTITY.scopes.values()} | set(OPENID_SCOPES.values())
 
 
 def test_there_is_another_language() -> None:
     assert "de" in OTHERS
 
 
+def _said(folder: str) -> set[str]:
+    found = extract_from_dir(
+        TEMPLATES / folder,
+        method_map=[("**.html", "jinja2"), ("**.txt", "jinja2")],
+        options_map={"**.*": {"extensions": "jinja2.ext.i18n"}},
+    )
+    return {message[2] if isinstance(message[2], str) else message[2][0] for message in found}
+
+
 @pytest.mark.parametrize("language", OTHERS)
-def test_nothing_is_left_in_english(language: str) -> None:
-    with (HERE / language / "pages.po").open("rb") as file:
-        catalog = read_po(file, locale=language)
-    said = {
-        message[2] if isinstance(message[2], str) else message[2][0]
-        for message in extract_from_dir(
-            TEMPLATES, method_map=[("**.html", "jinja2")], options_map={"**.html": {"extensions": "jinja2.ext.i18n"}}
-        )
-    }
+@pytest.mark.parametrize(("folder", "file", "more"), [("web", "pages.po", SCOPES), ("mail", "mails.po", set())])
+def test_nothing_is_left_in_english_and_nothing_is_left_over(
+    language: str, folder: str, file: str, more: set[str]
+) -> None:
+    said = _said(folder) | more
     assert len(said) > 20
-    scopes = {scope.description for scope in IDENTITY.scopes.values()} | set(OPENID_SCOPES.values())
-    missing = {text for text in said | scopes if not (catalog.get(text) and catalog.get(text).string)}
-    assert missing == set()
+    with (HERE / language / file).open("rb") as opened:
+        catalog = read_po(opened, locale=language)
+    assert {text for text in said if not (catalog.get(text) and catalog.get(text).string)} == set()
     for message in catalog:
         assert not list(message.check(catalog)), message.id
+    if folder == "mail":
+        assert {message.id for message in catalog if message.id} == said

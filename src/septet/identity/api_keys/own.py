@@ -10,11 +10,12 @@ from septet.core.ids import new_id
 from septet.core.operation import operation
 from septet.core.proofs import fresh
 from septet.core.types import AccountId
-from septet.identity import audit, tasks
+from septet.identity import tasks
 from septet.identity.api_keys import queries
 from septet.identity.api_keys.secrets import hash_of, new_key
 from septet.identity.api_keys.types import ApiKey, ApiKeyCreated, ApiKeyId, NewApiKey
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.factors.strength import require_own_strength
 from septet.identity.problems import TooManyApiKeys
 from septet.identity.revocations import revoke
@@ -51,7 +52,7 @@ async def create_api_key(ctx: Context, body: NewApiKey) -> ApiKeyCreated:
         expires_at=ctx.now + timedelta(days=body.expires_in_days) if body.expires_in_days is not None else None,
         used_at=None,
     )
-    await audit.record(ctx, Action.API_KEY_ADD, about=ctx.actor.id)
+    await audit_log.record(ctx, Action.API_KEY_ADD, about=ctx.actor.id, target=str(row.id))
     ctx.enqueue(tasks.send_notice, NoticeMail(ctx.actor.id, Notice.API_KEY_ADDED, ctx.now))
     return ApiKeyCreated(row.shown, key)
 
@@ -69,7 +70,7 @@ async def remove_api_key(ctx: Context, id: ApiKeyId) -> None:
     if not removed:
         raise NotFound("You have no such key.")
     await revoke(ctx, removed)
-    await audit.record(ctx, Action.API_KEY_REMOVE, about=ctx.actor.id)
+    await audit_log.record(ctx, Action.API_KEY_REMOVE, about=ctx.actor.id, target=str(id))
 
 
 async def remove_all(ctx: Context, account_id: AccountId) -> None:

@@ -15,8 +15,9 @@ from septet.core.limits import per_minute
 from septet.core.operation import operation
 from septet.core.proofs import fresh
 from septet.core.types import AccountId
-from septet.identity import audit, tasks
-from septet.identity.audit import Action, Outcome
+from septet.identity import tasks
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action, Outcome
 from septet.identity.factors import challenges, passkey_queries, webauthn
 from septet.identity.factors import queries as factor_queries
 from septet.identity.factors.challenges import HOLDS_SECONDS
@@ -111,7 +112,7 @@ async def remove_passkey(ctx: Context, id: PasskeyId) -> None:
     factors = await ctx.tx.one(factor_queries.factors_of, account_id=account)
     if not (factors.totp or factors.passkey):
         await ctx.tx.run(factor_queries.delete_recovery_codes, account_id=account)
-    await audit.record(ctx, Action.PASSKEY_REMOVE, about=account)
+    await audit_log.record(ctx, Action.PASSKEY_REMOVE, about=account, target=str(id))
     ctx.enqueue(tasks.send_notice, NoticeMail(account, Notice.PASSKEY_REMOVED, ctx.now))
 
 
@@ -148,7 +149,9 @@ async def _use(ctx: Context, passkey: PasskeyRow, count: int, backed_up: bool) -
 
 
 async def _alarm(ctx: Context, passkey: PasskeyRow) -> None:
-    await audit.record(ctx, Action.PASSKEY_COPIED, Outcome.REFUSED, about=passkey.account_id)
+    await audit_log.record(
+        ctx, Action.PASSKEY_COPIED, Outcome.REFUSED, about=passkey.account_id, target=str(passkey.id)
+    )
     ctx.enqueue(tasks.send_notice, NoticeMail(passkey.account_id, Notice.PASSKEY_COPIED, ctx.now))
 
 
@@ -173,6 +176,6 @@ async def _add(ctx: Context, challenge: Challenge, registered: Registered, name:
     )
     if passkey is None:  # section 7.1, step 26: a credential belongs to one account
         raise WrongPasskey("This passkey is known here already.", pointer="/credential")
-    await audit.record(ctx, Action.PASSKEY_ADD, about=ctx.actor.id)
+    await audit_log.record(ctx, Action.PASSKEY_ADD, about=ctx.actor.id, target=str(passkey.id))
     ctx.enqueue(tasks.send_notice, NoticeMail(ctx.actor.id, Notice.PASSKEY_ADDED, ctx.now))
     return passkey

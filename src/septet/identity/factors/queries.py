@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import LargeBinary, bindparam, delete, exists, func, select, update
+from sqlalchemy import Integer, LargeBinary, bindparam, delete, exists, func, select, update
 
 from septet.core.columns import Id, Instant
 from septet.core.database import many, maybe, one, run
+from septet.core.sealing import SealedRow
 from septet.identity.factors.rows import Challenge, ChallengeHeld, Factors, RecoveryCodeHeld, TotpHeld, TotpRow
 from septet.identity.factors.tables import challenges, passkeys, recovery_codes, totps
 from septet.identity.rows import Counted
@@ -79,6 +80,19 @@ confirm_totp = run(
 )
 delete_totp = run(delete(totps).where(totps.c.account_id == _owner))
 totps_held = many(select(totps.c.confirmed_at, totps.c.created_at).where(totps.c.account_id == _owner), into=TotpHeld)
+
+sealed_seeds = many(
+    select(totps.c.account_id.label("id"), totps.c.sealed_seed.label("sealed"))
+    .where(totps.c.account_id > bindparam("after"))
+    .order_by(totps.c.account_id)
+    .limit(bindparam("most", type_=Integer)),
+    into=SealedRow,
+)
+reseal_seed = run(
+    update(totps)
+    .where(totps.c.account_id == bindparam("row_id", type_=Id), totps.c.sealed_seed == bindparam("old"))
+    .values(sealed_seed=bindparam("new"))
+)
 
 # Recovery codes
 

@@ -12,8 +12,9 @@ from septet.core.context import Context
 from septet.core.operation import operation
 from septet.core.proofs import fresh
 from septet.core.types import AccountId
-from septet.identity import audit, tasks
-from septet.identity.audit import Action
+from septet.identity import tasks
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.factors import queries
 from septet.identity.factors.types import RecoveryCodes
 from septet.identity.problems import NoSecondFactor
@@ -37,7 +38,7 @@ async def renew_recovery_codes(ctx: Context) -> RecoveryCodes:
     if not (factors.totp or factors.passkey):
         raise NoSecondFactor("Set up a second factor first.")
     codes = await replace_codes(ctx, ctx.actor.id)
-    await audit.record(ctx, Action.RECOVERY_CODES_RENEW, about=ctx.actor.id)
+    await audit_log.record(ctx, Action.RECOVERY_CODES_RENEW, about=ctx.actor.id)
     ctx.enqueue(tasks.send_notice, NoticeMail(ctx.actor.id, Notice.RECOVERY_CODES_RENEWED, ctx.now))
     return RecoveryCodes(codes)
 
@@ -55,7 +56,7 @@ async def use_code(ctx: Context, account: AccountId, code: str) -> bool:
     """Use a code up in the open transaction; whether it was one. Its owner is told."""
     if not await ctx.tx.run(queries.use_recovery_code, account_id=account, hash=_hash_of(account, code)):
         return False
-    await audit.record(ctx, Action.RECOVERY_CODE_USE, about=account)
+    await audit_log.record(ctx, Action.RECOVERY_CODE_USE, about=account)
     ctx.enqueue(tasks.send_notice, NoticeMail(account, Notice.RECOVERY_CODE_USED, ctx.now))
     return True
 

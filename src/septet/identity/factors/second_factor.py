@@ -7,9 +7,9 @@ from septet.core.errors import Invalid
 from septet.core.limits import per_hour, per_minute
 from septet.core.operation import operation
 from septet.core.types import AccountId
-from septet.identity import audit
 from septet.identity import queries as identity_queries
-from septet.identity.audit import Action, Outcome
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action, Outcome
 from septet.identity.entering import enter
 from septet.identity.factors import challenges, passkeys, recovery_codes, totp
 from septet.identity.factors.passkey_types import PasskeyProof
@@ -58,7 +58,7 @@ async def complete(ctx: Context, body: SecondFactorProof, kind: SessionKind) -> 
         await spend_guess(ctx, "second_factor", str(challenge.account_id))
     opened = await ctx.write(_open, challenge, body, passkey, kind)
     if opened is None:
-        await ctx.write_hot(audit.record, Action.SIGN_IN, Outcome.REFUSED, about=challenge.account_id)
+        await ctx.write_hot(audit_log.record, Action.SIGN_IN, Outcome.REFUSED, about=challenge.account_id)
         raise WrongSecondFactor(_WRONG)
     return opened
 

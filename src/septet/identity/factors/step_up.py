@@ -10,8 +10,9 @@ from septet.core.errors import Forbidden, Invalid
 from septet.core.limits import per_minute
 from septet.core.operation import operation
 from septet.core.types import SessionId
-from septet.identity import audit, queries
-from septet.identity.audit import Action, Outcome
+from septet.identity import queries
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action, Outcome
 from septet.identity.factors import challenges, passkey_queries, passkeys, second_factor, webauthn
 from septet.identity.factors.challenges import HOLDS_SECONDS
 from septet.identity.factors.passkey_types import PasskeyChallenge, PasskeyProof
@@ -99,7 +100,7 @@ async def prove(ctx: Context, body: ProofAnew, kind: SessionKind) -> Opened:
         await second_factor.spend_guess(ctx, "step_up", str(session))
     opened = await ctx.write(_renew, session, kind, checked, body)
     if opened is None:
-        await ctx.write_hot(audit.record, Action.PROVE_ANEW, Outcome.REFUSED, about=ctx.actor.id)
+        await ctx.write_hot(audit_log.record, Action.PROVE_ANEW, Outcome.REFUSED, about=ctx.actor.id)
         raise WrongSecondFactor("This is wrong, or was used before.")
     return opened
 
@@ -165,5 +166,5 @@ async def _renew(
         proven = read_proven(row.methods).with_methods(*proven.methods)
     values = {"proven_at": ctx.now, "factors": proven.factors, "methods": proven.joined()}
     renewed = await ctx.tx.one(queries.prove_session, session_id=session, **values)
-    await audit.record(ctx, Action.PROVE_ANEW, about=holder.id)
+    await audit_log.record(ctx, Action.PROVE_ANEW, about=holder.id)
     return Opened(renewed, holder)

@@ -15,9 +15,11 @@ from septet.core.context import Context
 from septet.core.limits import per_minute
 from septet.core.operation import operation
 from septet.core.proofs import fresh
+from septet.core.sealing import SealedColumn
 from septet.core.types import AccountId
-from septet.identity import audit, tasks
-from septet.identity.audit import Action
+from septet.identity import tasks
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.factors import queries
 from septet.identity.factors.recovery_codes import replace_codes
 from septet.identity.factors.rows import TotpRow
@@ -89,7 +91,7 @@ async def confirm_totp(ctx: Context, body: TotpProof) -> RecoveryCodes:
     if not await _use(ctx, account, row, body.code):
         raise WrongCode("The app shows another code. Is its clock right?", pointer="/code")
     await ctx.tx.run(queries.confirm_totp, account_id=account, now=ctx.now)
-    await audit.record(ctx, Action.TOTP_ADD, about=account)
+    await audit_log.record(ctx, Action.TOTP_ADD, about=account)
     ctx.enqueue(tasks.send_notice, NoticeMail(account, Notice.TOTP_ADDED, ctx.now))
     return RecoveryCodes(await replace_codes(ctx, account))
 
@@ -103,7 +105,7 @@ async def remove_totp(ctx: Context) -> None:
     factors = await ctx.tx.one(queries.factors_of, account_id=account)
     if not factors.passkey:
         await ctx.tx.run(queries.delete_recovery_codes, account_id=account)
-    await audit.record(ctx, Action.TOTP_REMOVE, about=account)
+    await audit_log.record(ctx, Action.TOTP_REMOVE, about=account)
     ctx.enqueue(tasks.send_notice, NoticeMail(account, Notice.TOTP_REMOVED, ctx.now))
 
 
@@ -136,6 +138,11 @@ def step_of(seed: str, code: str, now: int) -> int | None:
         if hmac.compare_digest(codes.at((now + offset) * STEP_SECONDS), code):
             found = now + offset
     return found
+
+
+SEALED_SEEDS = SealedColumn(
+    "identity_totp", _PURPOSE, queries.sealed_seeds, queries.reseal_seed, context=lambda row: row.id.bytes
+)
 
 
 def _seal(ctx: Context, account: AccountId, seed: str) -> bytes:

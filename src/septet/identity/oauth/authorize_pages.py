@@ -26,8 +26,9 @@ from septet.identity.oauth.authorization import (
     refused_by_person,
 )
 from septet.identity.oauth.scopes import described
+from septet.identity.translations import words
 from septet.identity.web.forms import AUTHORIZE, see_other
-from septet.identity.web.language import language_of, words
+from septet.identity.web.language import language_of
 
 _ASKING = per_minute(120, by="address")
 

@@ -13,8 +13,8 @@ from septet.core.operation import operation
 from septet.core.paging import page
 from septet.core.proofs import fresh
 from septet.core.types import CursorText, Limit, Page
-from septet.identity import audit
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.oauth import device_queries, queries
 from septet.identity.oauth.client_keys import refuse_weak_keys
 from septet.identity.oauth.redirects import why_not_redirect
@@ -71,7 +71,7 @@ async def create_client(ctx: Context, body: NewClient) -> ClientCreated:
         created_by=ctx.actor.id,
         created_at=ctx.now,
     )
-    await audit.record(ctx, Action.CLIENT_CREATE, about=ctx.actor.id)
+    await audit_log.record(ctx, Action.CLIENT_CREATE, about=ctx.actor.id, target=str(row.id))
     return ClientCreated(row.shown, secret)
 
 
@@ -114,7 +114,7 @@ async def change_client(ctx: Context, id: ClientId, body: ClientChanges) -> OAut
         new_logout_uris=after_logout,
         new_trusted=client.trusted if body.trusted is UNSET else body.trusted,
     )
-    await audit.record(ctx, Action.CLIENT_CHANGE, about=ctx.actor.account)
+    await audit_log.record(ctx, Action.CLIENT_CHANGE, about=ctx.actor.account, target=str(id))
     return changed.shown
 
 
@@ -128,7 +128,7 @@ async def renew_client_secret(ctx: Context, id: ClientId) -> ClientSecret:
         raise Conflict("This client has no secret.")
     secret = new_secret()
     await ctx.tx.run(queries.renew_secret, client_id=id, new_hash=hash_of(secret))
-    await audit.record(ctx, Action.CLIENT_CHANGE, about=ctx.actor.account)
+    await audit_log.record(ctx, Action.CLIENT_CHANGE, about=ctx.actor.account, target=str(id))
     return ClientSecret(secret)
 
 
@@ -142,7 +142,7 @@ async def delete_client(ctx: Context, id: ClientId) -> None:
     await ctx.tx.run(device_queries.forget_devices_of_client, client_id=id)
     await ctx.tx.run(queries.forget_consents_of_client, client_id=id)
     await ctx.tx.run(queries.delete_client, id=id)
-    await audit.record(ctx, Action.CLIENT_DELETE, about=ctx.actor.account)
+    await audit_log.record(ctx, Action.CLIENT_DELETE, about=ctx.actor.account, target=str(id))
 
 
 def _refuse_unknown_scopes(ctx: Context, scope: str) -> None:

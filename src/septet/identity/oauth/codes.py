@@ -16,9 +16,10 @@ from uuid import UUID
 from septet.core.context import Context
 from septet.core.ids import new_id
 from septet.core.types import SessionId
-from septet.identity import audit, derived
+from septet.identity import derived
 from septet.identity import queries as identity_queries
-from septet.identity.audit import Action, Outcome
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action, Outcome
 from septet.identity.derived import Kind
 from septet.identity.oauth import queries
 from septet.identity.oauth.errors import invalid_grant
@@ -113,4 +114,4 @@ async def _end_copied(ctx: Context, code: CodeRow, session: SessionId) -> None:
     ended = await ctx.tx.all(identity_queries.end_session, id=session)
     if ended:
         await revoke(ctx, ended)
-        await audit.record(ctx, Action.CODE_REPLAY, Outcome.REFUSED, about=code.account_id)
+        await audit_log.record(ctx, Action.CODE_REPLAY, Outcome.REFUSED, about=code.account_id)

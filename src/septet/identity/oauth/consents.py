@@ -8,8 +8,8 @@ from septet.core.context import Context
 from septet.core.errors import NotFound
 from septet.core.operation import operation
 from septet.core.types import AccountId
-from septet.identity import audit
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.oauth import device_queries, queries
 from septet.identity.oauth.rows import ConsentHeld
 from septet.identity.oauth.types import ClientId, Consent
@@ -36,7 +36,7 @@ async def take_consent_back(ctx: Context, client_id: ClientId) -> None:
     """Let an application act for you no more. Its tokens stop working within a second. Raises NotFound."""
     await reachable_consent(ctx, client_id)
     await forget(ctx, ctx.actor.id, client_id)
-    await audit.record(ctx, Action.CONSENT_TAKE_BACK, about=ctx.actor.id)
+    await audit_log.record(ctx, Action.CONSENT_TAKE_BACK, about=ctx.actor.id, target=str(client_id))
 
 
 async def keep(ctx: Context, account_id: AccountId, client_id: ClientId, scopes: Sequence[str]) -> None:
@@ -45,7 +45,7 @@ async def keep(ctx: Context, account_id: AccountId, client_id: ClientId, scopes:
     held = await ctx.tx.maybe(queries.find_consent, **both)
     all_scopes = dict.fromkeys([*(held.scope.split() if held else ()), *scopes])
     await ctx.tx.run(queries.keep_consent, **both, scope=" ".join(all_scopes), granted_at=ctx.now)
-    await audit.record(ctx, Action.CONSENT_GIVE, about=account_id)
+    await audit_log.record(ctx, Action.CONSENT_GIVE, about=account_id, target=str(client_id))
 
 
 async def forget_all(ctx: Context, account_id: AccountId) -> None:

@@ -16,8 +16,9 @@ from septet.identity.browser_sessions import Browsing
 from septet.identity.oauth.device import PAGE, answer, find_waiting
 from septet.identity.oauth.rows import DeviceRow
 from septet.identity.oauth.scopes import described, granted_now
+from septet.identity.translations import words
 from septet.identity.web.forms import own_address, see_other
-from septet.identity.web.language import language_of, words
+from septet.identity.web.language import language_of
 
 _ASKING = per_minute(60, by="address")
 

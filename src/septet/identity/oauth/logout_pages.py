@@ -13,8 +13,9 @@ from septet.core.message import Reply, Request, Route
 from septet.identity import browser_sessions
 from septet.identity.browser_sessions import Browsing
 from septet.identity.oauth.logout import Leaving, is_certain, leave, read_logout
+from septet.identity.translations import words
 from septet.identity.web.forms import see_other
-from septet.identity.web.language import language_of, words
+from septet.identity.web.language import language_of
 
 _LOGOUT = "/oauth2/logout"
 _ASKING = per_minute(120, by="address")

@@ -6,10 +6,11 @@ from septet.core.context import Context
 from septet.core.errors import Invalid
 from septet.core.ids import new_id
 from septet.core.types import AccountId
-from septet.identity import audit, tasks
 from septet.identity import queries as identity_queries
+from septet.identity import tasks
 from septet.identity.addresses import Address, read_address
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.entering import Entered, enter
 from septet.identity.ownership import prove_ownership
 from septet.identity.problems import ProviderRefused
@@ -72,4 +73,4 @@ async def _link(ctx: Context, told: Told, address: Address, account: AccountId) 
         email=address.text,
         linked_at=ctx.now,
     )
-    await audit.record(ctx, Action.PROVIDER_LINK, about=account)
+    await audit_log.record(ctx, Action.PROVIDER_LINK, about=account, target=told.issuer)

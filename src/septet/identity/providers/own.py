@@ -6,9 +6,9 @@ from septet.core.context import Context
 from septet.core.errors import Conflict, NotFound
 from septet.core.operation import operation
 from septet.core.proofs import fresh
-from septet.identity import audit
 from septet.identity import queries as identity_queries
-from septet.identity.audit import Action
+from septet.identity.audit import audit_log
+from septet.identity.audit.actions import Action
 from septet.identity.factors import queries as factor_queries
 from septet.identity.factors.strength import require_own_strength
 from septet.identity.providers import queries
@@ -32,7 +32,9 @@ async def unlink_provider_account(ctx: Context, id: ProviderAccountId) -> None:
     if len(links) == 1 and not await _has_another_way(ctx):
         raise Conflict("This is your only way in. Add a passkey first, or choose a password by a reset.")
     await ctx.tx.run(queries.unlink, id=id, account_id=ctx.actor.id)
-    await audit.record(ctx, Action.PROVIDER_UNLINK, about=ctx.actor.id)
+    await audit_log.record(
+        ctx, Action.PROVIDER_UNLINK, about=ctx.actor.id, target=next(link.issuer for link in links if link.id == id)
+    )
 
 
 async def _has_another_way(ctx: Context) -> bool:

@@ -11,8 +11,9 @@ from septet.core.message import Reply, Request
 from septet.identity import browser_sessions
 from septet.identity.entering import Challenged, Entered
 from septet.identity.sessions import Opened
+from septet.identity.translations import words
 from septet.identity.web.forms import AUTHORIZE, see_other
-from septet.identity.web.language import language_of, words
+from septet.identity.web.language import language_of
 
 
 class Entrance:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from septet.core.message import Request
-from septet.identity.translations import LANGUAGES, translation
+from septet.identity.translations import best_language
 
 _MOST_WISHES = 10
 
 
 def language_of(request: Request, locale: str | None = None) -> str:
     """By the account's own locale if it is known, else by what the browser asks for (RFC 9110 section 12.5.4)."""
-    from babel import negotiate_locale
-
-    wishes = [locale] if locale else _wishes(request.header(b"accept-language") or "")
-    return negotiate_locale(wishes, LANGUAGES, sep="-") or "en"
-
-
-def words(language: str) -> dict[str, Any]:
-    """What a template needs to speak a language."""
-    spoken = translation(language)
-    return {"lang": language, "gettext": spoken.gettext, "ngettext": spoken.ngettext}
+    return best_language([locale] if locale else _wishes(request.header(b"accept-language") or ""))
 
 
 def _wishes(header: str) -> list[str]:

@@ -1,16 +1,8 @@
-"""The audit log: who did what, from where, and how it came out. Entries are only ever added.
-
-They name accounts by id and hold no address, token or code of anybody. They go when their account is erased.
-"""
+"""What the audit log tells of."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-
-from septet.core.context import Context
-from septet.core.ids import new_id
-from septet.core.types import AccountId
-from septet.identity import queries
 
 
 class Action(StrEnum):
@@ -49,28 +41,3 @@ class Action(StrEnum):
 class Outcome(StrEnum):
     DONE = "done"
     REFUSED = "refused"
-
-
-async def record(ctx: Context, action: Action, outcome: Outcome = Outcome.DONE, *, about: AccountId | None) -> None:
-    """Add an entry in the open transaction. `about` is None where there is no such account."""
-    await _add(ctx, action, outcome, about, ctx.actor.account, ctx.client.address)
-
-
-async def record_erased(ctx: Context, action: Action) -> None:
-    """Add an entry about someone who is being erased: that it happened, and nothing of whom."""
-    await _add(ctx, action, Outcome.DONE, None, None, "")
-
-
-async def _add(
-    ctx: Context, action: Action, outcome: Outcome, about: AccountId | None, actor: AccountId | None, address: str
-) -> None:
-    await ctx.tx.run(
-        queries.insert_audit,
-        id=new_id(),
-        created_at=ctx.now,
-        action=action.value,
-        outcome=outcome.value,
-        account_id=about,
-        actor_id=actor,
-        address=address,
-    )
