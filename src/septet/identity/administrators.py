@@ -29,6 +29,7 @@ from septet.identity.problems import AdministratorExists, EmailTaken, LastAdmini
 from septet.identity.proven import BY_PASSWORD
 from septet.identity.registrations import create_account
 from septet.identity.revocations import revoke
+from septet.identity.rows import SessionKind
 from septet.identity.sessions import Opened, open_session, reply
 from septet.identity.types import DEFAULT_LOCALE, Account, FirstAdministrator, Role, SessionReply
 from septet.identity.verifications import AccountToBe
@@ -47,13 +48,18 @@ async def make_first_administrator(ctx: Context, body: FirstAdministrator) -> Se
 
     Raises WrongCode for another token, AdministratorExists once there is one.
     """
+    return reply(ctx, await make_first(ctx, body))
+
+
+async def make_first(ctx: Context, body: FirstAdministrator, kind: SessionKind = SessionKind.TOKENS) -> Opened:
+    """The first administrator and a session; in steps. Raises as the operation does."""
     if not same(first_token(ctx.runtime.keys), body.token):
         raise WrongCode("This is not the token that the server printed.", pointer="/token")
     address = read_address(body.email)
     await ctx.read(_refuse_if_there_is_one)
     await refuse_weak(ctx, body.password, address.text, body.name)
     to_be = AccountToBe(body.name, DEFAULT_LOCALE, await hashing(ctx.runtime).hash(body.password))
-    return reply(ctx, await ctx.write(_make_first, address, to_be))
+    return await ctx.write(_make_first, address, to_be, kind)
 
 
 @operation.put("/v1/identity/accounts/{id}/roles/administrator", scope="identity:admin")
@@ -130,14 +136,14 @@ async def _refuse_if_there_is_one(ctx: Context) -> None:
         raise AdministratorExists("There is an administrator already.")
 
 
-async def _make_first(ctx: Context, address: Address, to_be: AccountToBe) -> Opened:
+async def _make_first(ctx: Context, address: Address, to_be: AccountToBe, kind: SessionKind) -> Opened:
     """Of several at once, serializable transactions let one through."""
     await _refuse_if_there_is_one(ctx)
     account = await create_account(ctx, address, to_be, verified=True)
     if account is None:
         raise EmailTaken("There is an account with this address: use `septet create-admin`.", pointer="/email")
     await grant(ctx, account)
-    return await open_session(ctx, account.id, BY_PASSWORD)
+    return await open_session(ctx, account.id, BY_PASSWORD, kind)
 
 
 async def _make_administrator(ctx: Context, address: Address, to_be: AccountToBe | None) -> Account:

@@ -23,7 +23,7 @@ from septet.identity.hashing import hashing
 from septet.identity.passwords import refuse_weak
 from septet.identity.problems import EmailTaken, WeakPassword, WrongCode
 from septet.identity.proven import BY_EMAIL, BY_PASSWORD
-from septet.identity.rows import Purpose, Verification
+from septet.identity.rows import Purpose, SessionKind, Verification
 from septet.identity.sessions import Opened, open_session, reply
 from septet.identity.settings import EmailVerification, IdentitySettings
 from septet.identity.types import (
@@ -54,14 +54,25 @@ async def register(ctx: Context, body: NewAccount) -> SignedUp | VerificationSen
     `/v1/identity/verifications`, makes the account. A server that verifies no addresses makes it at once, signs in,
     and raises EmailTaken for a known address. Raises WeakPassword.
     """
+    begun = await begin_registration(ctx, body)
+    if isinstance(begun, Opened):
+        return SignedUp(*msgspec.structs.astuple(reply(ctx, begun)))
+    return VerificationSent(begun, seconds_to_prove(ctx))
+
+
+async def begin_registration(
+    ctx: Context, body: NewAccount, kind: SessionKind = SessionKind.TOKENS
+) -> Opened | VerificationId:
+    """Have a code mailed; or, where no address is verified, make the account and a session; in steps.
+
+    Raises WeakPassword, EmailTaken.
+    """
     address = read_address(body.email)
     await refuse_weak(ctx, body.password, address.text, body.name)
     to_be = AccountToBe(body.name, body.locale, await hashing(ctx.runtime).hash(body.password))
     if ctx.settings(IdentitySettings).email_verification is EmailVerification.OFF:
-        opened = await ctx.write(_register_unverified, address, to_be)
-        return SignedUp(*msgspec.structs.astuple(reply(ctx, opened)))
-    verification = await ctx.write_hot(_begin_registration, address, to_be)
-    return VerificationSent(verification, seconds_to_prove(ctx))
+        return await ctx.write(_register_unverified, address, to_be, kind)
+    return await ctx.write_hot(_begin, address, to_be)
 
 
 @operation.post(
@@ -78,6 +89,11 @@ async def verify_registration(ctx: Context, body: VerificationProof) -> SessionR
     Send the code that was mailed; or the token of the link, together with a password. Raises WrongCode, also once a
     code was tried too often.
     """
+    return reply(ctx, await finish_registration(ctx, body))
+
+
+async def finish_registration(ctx: Context, body: VerificationProof, kind: SessionKind = SessionKind.TOKENS) -> Opened:
+    """Make the account whose address is proven, and a session; in steps. Raises WrongCode, WeakPassword."""
     if body.token is not None and body.password is None:
         raise Invalid("Whoever comes by the link chooses the password.", pointer="/password")
     if body.token is None and body.password is not None:
@@ -87,7 +103,7 @@ async def verify_registration(ctx: Context, body: VerificationProof) -> SessionR
     if body.password is not None:
         await refuse_weak(ctx, body.password, row.email, row.name)
         password_hash = await hashing(ctx.runtime).hash(body.password)
-    return reply(ctx, await ctx.write(_register_verified, row, password_hash))
+    return await ctx.write(_register_verified, row, password_hash, kind)
 
 
 async def create_account(ctx: Context, address: Address, to_be: AccountToBe, *, verified: bool) -> Account | None:
@@ -110,21 +126,21 @@ async def create_account(ctx: Context, address: Address, to_be: AccountToBe, *, 
     return account
 
 
-async def _begin_registration(ctx: Context, address: Address, to_be: AccountToBe) -> VerificationId:
+async def _begin(ctx: Context, address: Address, to_be: AccountToBe) -> VerificationId:
     return await begin(ctx, Purpose.REGISTRATION, address, to_be=to_be)
 
 
-async def _register_verified(ctx: Context, row: Verification, password_hash: str) -> Opened:
+async def _register_verified(ctx: Context, row: Verification, password_hash: str, kind: SessionKind) -> Opened:
     await consume(ctx, row)
     to_be = AccountToBe(row.name, row.locale or "", password_hash)
     account = await create_account(ctx, Address(row.email, row.email_key), to_be, verified=True)
     if account is None:  # registered meanwhile, another way
         raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
-    return await open_session(ctx, account.id, BY_EMAIL)
+    return await open_session(ctx, account.id, BY_EMAIL, kind)
 
 
-async def _register_unverified(ctx: Context, address: Address, to_be: AccountToBe) -> Opened:
+async def _register_unverified(ctx: Context, address: Address, to_be: AccountToBe, kind: SessionKind) -> Opened:
     account = await create_account(ctx, address, to_be, verified=False)
     if account is None:
         raise EmailTaken("There is an account with this e-mail address.", pointer="/email")
-    return await open_session(ctx, account.id, BY_PASSWORD)
+    return await open_session(ctx, account.id, BY_PASSWORD, kind)

@@ -3,7 +3,7 @@ async function challengeOf(form) {
   if (form.dataset.passkey) {
     return { options: JSON.parse(form.dataset.passkey) };
   }
-  const reply = await fetch("/v1/identity/passkey-challenges", { method: "POST" });
+  const reply = await fetch(form.dataset.challenges ?? "/v1/identity/passkey-challenges", { method: "POST" });
   if (!reply.ok) {
     throw new Error((await reply.json()).detail);
   }

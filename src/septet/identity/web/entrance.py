@@ -11,6 +11,7 @@ from septet.core.message import Reply, Request
 from septet.identity import browser_sessions
 from septet.identity.entering import Challenged, Entered
 from septet.identity.sessions import Opened
+from septet.identity.settings import IdentitySettings
 from septet.identity.translations import words
 from septet.identity.web.forms import AUTHORIZE, see_other
 from septet.identity.web.language import language_of
@@ -39,7 +40,11 @@ class Entrance:
 
     def page(self, request: Request, template: str, problem: Problem | None = None, **values: Any) -> Reply:
         """A page; with what went wrong, under the status and headers that every door gives it."""
-        reply = self._doorway.page(request, template, problem=problem, **words(language_of(request)), **values)
+        settings = self._doorway.runtime.settings_of(IdentitySettings)
+        spoken = words(language_of(request))
+        reply = self._doorway.page(
+            request, template, problem=problem, password_min=settings.password_min, **spoken, **values
+        )
         if problem is not None:
             shaped = self._doorway.refusal(request, problem)
             reply.status = shaped.status
