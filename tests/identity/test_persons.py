@@ -19,6 +19,7 @@ from septet.identity.audit import chain
 from septet.identity.factors.passkey_types import NewPasskey
 from septet.identity.factors.types import SecondFactorProof, TotpProof
 from septet.identity.oauth.types import ClientAuthentication, GrantType, NewClient
+from septet.identity.organisations.types import NewInvitation, NewOrganisation
 from septet.identity.problems import InvalidCredentials, InvalidRefreshToken, SecondFactorRequired
 from septet.identity.providers.linking import enter_by
 from septet.identity.providers.types import Told
@@ -141,6 +142,9 @@ async def _busy_grace(septet: Septet, clock: Clock, ada: str, patch: pytest.Monk
     with pytest.raises(InvalidCredentials):
         await sign_in(septet, GRACE, OTHER_PASSWORD)
     await _connect_apps(septet, ada, grace.access_token)
+    made = await call(septet, "create_organisation", grace.access_token, body=NewOrganisation(name="Compilers"))
+    invited = NewInvitation(email="invited@example.org")
+    await call(septet, "invite", grace.access_token, id=made.id, body=invited)
     await call(septet, "change_me", grace.access_token, key="k1", body=MeChanges(name="Grace Murray"))
     await call(septet, "request_password_reset", body=AddressOnly(email=GRACE))
     change = EmailChange(email="grace@hopper.example", current_password=PASSWORD)

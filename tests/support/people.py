@@ -56,7 +56,14 @@ async def front_door(
 
 
 async def call(
-    septet: Septet, name: str, token: str | None = None, *, client: Client = HOME, key: str | None = None, **values: Any
+    septet: Septet,
+    name: str,
+    /,
+    token: str | None = None,
+    *,
+    client: Client = HOME,
+    key: str | None = None,
+    **values: Any,
 ) -> Any:
     """What the operation `name` gives to the bearer of `token`."""
     operation = septet.runtime.registry.operations[name]

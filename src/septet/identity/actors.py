@@ -20,7 +20,7 @@ async def find_actor(runtime: Runtime, name: str) -> Actor:
     holder = await runtime.context().read(_find_holder, name)
     if holder is None:
         raise NotFound(f"There is no account {name}.")
-    scopes = scope_of(runtime.registry, administrator=holder.administrator)
+    scopes = scope_of(runtime.registry, holder)
     return Actor(
         account=holder.id,
         session=SessionId(new_id()),

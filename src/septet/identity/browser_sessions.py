@@ -64,7 +64,7 @@ async def authenticate(runtime: Runtime, value: str) -> Verified:
     if ctx.now - session.rotated_at > _HEARD_OF_AFTER:
         with contextlib.suppress(Unavailable):  # with a disk that is full, one may still read
             await ctx.write_hot(_hear_of, session)
-    scopes = scope_of(runtime.registry, administrator=found.holder.administrator)
+    scopes = scope_of(runtime.registry, found.holder)
     actor = Actor(
         account=session.account_id,
         session=session.id,

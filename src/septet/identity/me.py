@@ -16,6 +16,8 @@ from septet.identity.audit import audit_log
 from septet.identity.audit.actions import Action
 from septet.identity.events import AccountDeleted
 from septet.identity.factors.strength import require_own_strength
+from septet.identity.organisations.persons import refuse_to_orphan
+from septet.identity.organisations.problems import LastOwner
 from septet.identity.persons import erase_person
 from septet.identity.problems import LastAdministrator
 from septet.identity.types import Account, Export, MeChanges
@@ -50,16 +52,18 @@ async def change_me(ctx: Context, body: MeChanges, if_match: IfMatch = None) -> 
     return changed
 
 
-@operation.delete("/v1/identity/me", scope="identity:write", proof=fresh(), raises=(LastAdministrator,))
+@operation.delete("/v1/identity/me", scope="identity:write", proof=fresh(), raises=(LastAdministrator, LastOwner))
 async def delete_me(ctx: Context) -> None:
     """Delete your account, and with it all that any system holds about you. This cannot be taken back.
 
     It asks for a proof of the last five minutes, and for the second factor of whoever has one.
-    Raises LastAdministrator if nobody else administers this server.
+    Raises LastAdministrator if nobody else administers this server, LastOwner if nobody else owns an organisation
+    that others are in; one that has no other member is deleted as well.
     """
     await require_own_strength(ctx)
     account = await reachable_me(ctx)
     await refuse_to_lose_last(ctx, account.id)
+    await refuse_to_orphan(ctx, account.id)
     await erase_person(ctx, account.id)
     await audit_log.record_erased(ctx, Action.ACCOUNT_DELETE)
     ctx.publish(AccountDeleted(account.id))

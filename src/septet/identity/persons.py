@@ -19,6 +19,7 @@ from septet.identity.factors.persons import erase_factors, export_factors
 from septet.identity.oauth import device_queries
 from septet.identity.oauth import queries as oauth_queries
 from septet.identity.oauth.consents import forget_all
+from septet.identity.organisations.persons import erase_memberships, export_memberships
 from septet.identity.providers import queries as provider_queries
 from septet.identity.revocations import revoke
 from septet.identity.types import Account
@@ -41,6 +42,7 @@ async def export_person(ctx: Context, account_id: AccountId) -> dict[str, Any]:
         "identity_consent": await ctx.tx.all(oauth_queries.consents_of, account_id=account_id),
         "identity_client": await ctx.tx.all(oauth_queries.clients_made_by, account_id=account_id),
         "identity_passkey": await ctx.tx.all(passkey_queries.passkeys_of, account_id=account_id),
+        **await export_memberships(ctx, account),
         "identity_verification": await _verifications_of(ctx, account),
         "identity_audit_entry": await records_of(ctx, account_id),
     }
@@ -60,6 +62,7 @@ async def erase_person(ctx: Context, account_id: AccountId) -> None:
     await remove_all(ctx, account_id)
     await forget_all(ctx, account_id)
     await ctx.tx.run(provider_queries.unlink_all, account_id=account_id)
+    await erase_memberships(ctx, account)
     await ctx.tx.run(oauth_queries.forget_maker, account_id=account_id)
     await ctx.tx.run(queries.revoke_all_roles, account_id=account_id)
     await ctx.tx.run(audit_queries.delete_key, account_id=account_id)

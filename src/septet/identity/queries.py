@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, case, delete, exists, func, or_, select, update
+from sqlalchemy import Integer, bindparam, case, delete, exists, func, literal_column, or_, select, update
 
 from septet.core.columns import Id, Instant, Text
 from septet.core.database import many, maybe, one, run
@@ -22,8 +22,8 @@ from septet.identity.rows import (
     VerificationHeld,
 )
 from septet.identity.statements import delete_some, insert_row
-from septet.identity.tables import accounts, revocations, role_grants, sessions, verifications
-from septet.identity.types import Account, Role, Suspension
+from septet.identity.tables import accounts, revocations, role_grants, roles, sessions, verifications
+from septet.identity.types import Account, Role, ServerRole, Suspension
 
 # Accounts
 
@@ -40,11 +40,21 @@ _is_administrator = (
     .where(role_grants.c.account_id == accounts.c.id, role_grants.c.role == Role.ADMINISTRATOR.value)
     .label("administrator")
 )
+_SPACE: Any = literal_column("' '")
+_role_scopes = (
+    select(func.aggregate_strings(roles.c.scope, _SPACE))
+    .join(role_grants, role_grants.c.role == roles.c.name)
+    .where(role_grants.c.account_id == accounts.c.id)
+    .scalar_subquery()
+    .label("role_scopes")
+)
 _has_second_factor = or_(
     exists().where(totps.c.account_id == accounts.c.id, totps.c.confirmed_at.is_not(None)),
     exists().where(passkeys.c.account_id == accounts.c.id),
 ).label("second_factor")
-_holder = select(*_account, accounts.c.password_hash, accounts.c.suspended_at, _is_administrator, _has_second_factor)
+_holder = select(
+    *_account, accounts.c.password_hash, accounts.c.suspended_at, _is_administrator, _has_second_factor, _role_scopes
+)
 
 insert_account = maybe(
     insert_row(accounts).on_conflict_do_nothing(index_elements=["email_key"]).returning(*_account), into=Account
@@ -122,6 +132,18 @@ roles_of = many(
     select(role_grants.c.role, role_grants.c.granted_at).where(role_grants.c.account_id == bindparam("account_id")),
     into=RoleGrant,
 )
+
+_role = (roles.c.name, roles.c.scope, roles.c.description)
+all_roles = many(select(*_role).order_by(roles.c.name), into=ServerRole, scan="roles are few, and all are wanted")
+find_role = maybe(select(*_role).where(roles.c.name == bindparam("name")), into=ServerRole)
+_new_role = insert_row(roles)
+keep_role = run(
+    _new_role.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"scope": _new_role.excluded.scope, "description": _new_role.excluded.description},
+    )
+)
+delete_role = run(delete(roles).where(roles.c.name == bindparam("name")))
 
 # Sessions
 

@@ -51,6 +51,7 @@ class Holder(Struct, frozen=True):
     suspended_at: datetime | None
     administrator: bool
     second_factor: bool  # whether there is one to be asked for
+    role_scopes: str | None  # of its roles, divided by spaces
 
     @property
     def account(self) -> Account:

@@ -126,7 +126,7 @@ def reply(ctx: Context, opened: Opened) -> SessionReply:
     """The session's present tokens: the same whenever they are asked for between two refreshes."""
     session, holder = opened.session, opened.holder
     lifetime = timedelta(minutes=ctx.settings(IdentitySettings).access_minutes)
-    scope = scope_of(ctx.runtime.registry, administrator=holder.administrator)
+    scope = scope_of(ctx.runtime.registry, holder)
     return SessionReply(
         access_token=access_token(ctx.runtime, session, scope, lifetime),
         token_type="Bearer",  # noqa: S106 - the name of a scheme

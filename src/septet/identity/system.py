@@ -13,12 +13,14 @@ from septet.identity import (
     accounts,
     administrators,
     email_changes,
+    explanations,
     me,
     password_resets,
     passwords,
     queries,
     refreshing,
     registrations,
+    role_administration,
     sessions,
     sign_in_codes,
     signing_in,
@@ -50,6 +52,9 @@ from septet.identity.http import routes
 from septet.identity.mails import check_templates
 from septet.identity.oauth import clients, consents, device_queries
 from septet.identity.oauth import queries as oauth_queries
+from septet.identity.organisations import invitations, members, organisations
+from septet.identity.organisations import queries as organisation_queries
+from septet.identity.organisations import roles as organisation_roles
 from septet.identity.persons import erase_person, export_person
 from septet.identity.problems import ProviderRefused
 from septet.identity.providers import own as own_provider_accounts
@@ -104,6 +109,12 @@ IDENTITY = System(
         email_changes,
         accounts,
         suspensions,
+        role_administration,
+        explanations,
+        organisations,
+        members,
+        organisation_roles,
+        invitations,
         audit_reading,
         audit_verification,
         administrators,
@@ -122,6 +133,7 @@ IDENTITY = System(
         api_key_queries,
         provider_queries,
         audit_queries,
+        organisation_queries,
     ),
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",

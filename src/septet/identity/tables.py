@@ -32,6 +32,16 @@ role_grants = Table(
     Index("identity_role_grant_role", "role", "account_id"),
 )
 
+# Roles of one's own: what they may do beyond every member, as scopes divided by spaces.
+roles = Table(
+    "identity_role",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("scope", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+)
+
 # A login: one row however often it is refreshed. It is deleted when it ends.
 sessions = Table(
     "identity_session",

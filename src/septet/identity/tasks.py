@@ -14,6 +14,7 @@ from septet.core.database import Run
 from septet.core.events import every, on, task
 from septet.core.types import AccountId
 from septet.identity import mails, queries
+from septet.identity.addresses import key_of
 from septet.identity.api_keys import queries as api_key_queries
 from septet.identity.audit.chain import forget_before
 from septet.identity.codes import code_of, link_token_of
@@ -21,6 +22,7 @@ from septet.identity.events import AccountDeleted
 from septet.identity.factors import queries as factor_queries
 from septet.identity.oauth import device_queries
 from septet.identity.oauth import queries as oauth_queries
+from septet.identity.organisations import queries as organisation_queries
 from septet.identity.revocations import lifetime
 from septet.identity.rows import Purpose, Verification
 from septet.identity.settings import IdentitySettings
@@ -97,6 +99,18 @@ async def send_notice(ctx: Context, mail: NoticeMail) -> None:
         await ctx.runtime.mail.send(mails.render(ctx.runtime, mail.notice.value, account.email, account.locale, values))
 
 
+class InvitationMail(Struct):
+    email: str
+
+
+@task(steps=True)
+async def send_invitation(ctx: Context, mail: InvitationMail) -> None:
+    """Tell somebody that they were invited; in their own language, if they have an account."""
+    owner = await ctx.read(_find_by_email, mail.email)
+    locale = owner.locale if owner else DEFAULT_LOCALE
+    await ctx.runtime.mail.send(mails.render(ctx.runtime, "invitation", mail.email, locale, {}))
+
+
 @on(AccountDeleted)
 async def erase_elsewhere(ctx: Context, event: AccountDeleted) -> None:
     """Have every other system erase what it holds. Identity's own went with the account."""
@@ -115,6 +129,7 @@ async def sweep_expired(ctx: Context) -> None:
     await _sweep(ctx, queries.sweep_verifications, ctx.now - _HOUR)  # until then they count as mails of the hour
     await _sweep(ctx, factor_queries.sweep_challenges, ctx.now)
     await _sweep(ctx, oauth_queries.sweep_assertions, ctx.now)
+    await _sweep(ctx, organisation_queries.sweep_invitations, ctx.now)
     await _sweep(ctx, api_key_queries.sweep_api_keys, ctx.now - timedelta(days=30))  # until then it is seen why
     await _sweep(ctx, device_queries.sweep_devices, ctx.now - _HOUR)
     await _sweep(ctx, oauth_queries.sweep_codes, ctx.now - _HOUR)  # until then a copied one ends what it gave
@@ -174,3 +189,7 @@ _LETTERS: Mapping[Purpose, Callable[[Verification, Account | None, str], _Letter
 
 async def _find_account(ctx: Context, id: AccountId) -> Account | None:
     return await ctx.tx.maybe(queries.find_account, id=id)
+
+
+async def _find_by_email(ctx: Context, email: str) -> Account | None:
+    return await ctx.tx.maybe(queries.find_account_by_email, email_key=key_of(email))

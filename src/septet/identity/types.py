@@ -58,6 +58,26 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+class ServerRole(Output):
+    """A role of this server's own: what who has it may do beyond every member, as scopes divided by spaces."""
+
+    name: str
+    scope: str
+    description: str
+
+
+class ServerRoleChange(Input):
+    scope: Annotated[str, Meta(min_length=1, max_length=2000, description="Scopes, divided by spaces.")]
+    description: Annotated[str, Meta(max_length=500, description="What the role is for.")] = ""
+
+
+class RoleHeld(Output):
+    """A role that an account has, and since when."""
+
+    role: str
+    granted_at: Instant
+
+
 class Account(Output):
     """An account, as its owner and administrators see it. Nobody else does."""
 

@@ -49,7 +49,7 @@ async def authenticate(runtime: Runtime, shown: str) -> Verified:
     if key.used_at is None or ctx.now - key.used_at > _USE_NOTED_AFTER:
         with contextlib.suppress(Unavailable):  # with a disk that is full, one may still read
             await ctx.write_hot(_note_use, key)
-    theirs = scope_of(runtime.registry, administrator=found.holder.administrator).split()
+    theirs = scope_of(runtime.registry, found.holder).split()
     actor = Actor(
         account=key.account_id,
         session=SessionId(key.id),

@@ -21,6 +21,8 @@ class Action(StrEnum):
     PASSKEY_ADD = "passkey_add"
     PASSKEY_REMOVE = "passkey_remove"
     PASSKEY_COPIED = "passkey_copied"
+    ROLE_CHANGE = "role_change"
+    ROLE_DELETE = "role_delete"
     ROLE_GRANT = "role_grant"
     ROLE_REVOKE = "role_revoke"
     API_KEY_ADD = "api_key_add"
@@ -35,6 +37,12 @@ class Action(StrEnum):
     CODE_REPLAY = "code_replay"
     ACCOUNT_SUSPEND = "account_suspend"
     SUSPENSION_LIFT = "suspension_lift"
+    ORGANISATION_CREATE = "organisation_create"
+    ORGANISATION_DELETE = "organisation_delete"
+    MEMBER_CHANGE = "member_change"
+    MEMBER_REMOVE = "member_remove"
+    INVITE = "invite"
+    INVITATION_ACCEPT = "invitation_accept"
     ACCOUNT_DELETE = "account_delete"
 
 

@@ -19,7 +19,7 @@ OPENID_SCOPES: Mapping[str, str] = {  # OpenID Connect Core sections 5.4 and 11
 
 def granted_now(registry: Registry, wanted: Iterable[str], holder: Holder) -> list[str]:
     """Of the scopes that a client was granted, those that the account itself has, now."""
-    theirs = {*scope_of(registry, administrator=holder.administrator).split(), *OPENID_SCOPES}
+    theirs = {*scope_of(registry, holder).split(), *OPENID_SCOPES}
     return [word for word in dict.fromkeys(wanted) if word in theirs]
 
 

@@ -27,6 +27,8 @@ _LISTS = {
     "keys": ("list_api_keys", {}),
     "consents": ("list_consents", {}),
     "links": ("list_provider_accounts", {}),
+    "organisations": ("list_organisations", {"limit": 100}),
+    "invitations": ("list_own_invitations", {}),
     "audit": ("list_own_audit", {"limit": 10}),
 }
 

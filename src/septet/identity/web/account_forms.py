@@ -44,9 +44,13 @@ def _client_id(form: Fields) -> dict[str, Any]:
     return {"client_id": _read_id(form)}
 
 
-def _read_id(form: Fields) -> UUID:
+def _membership(form: Fields) -> dict[str, Any]:
+    return {"id": _read_id(form), "account_id": _read_id(form, "account")}
+
+
+def _read_id(form: Fields, name: str = "id") -> UUID:
     try:
-        return UUID(form.get("id", ""))
+        return UUID(form.get(name, ""))
     except ValueError:
         raise NotFound("This is not there any more.") from None
 
@@ -107,6 +111,9 @@ FORMS: Mapping[str, Form] = {
     "remove-key": Form("remove_api_key", _id),
     "take-consent-back": Form("take_consent_back", _client_id),
     "unlink": Form("unlink_provider_account", _id),
+    "accept": Form("accept_invitation", _id),
+    "decline": Form("decline_invitation", _id),
+    "leave": Form("remove_member", _membership),
     "delete": Form("delete_me", _nothing, leaves=True),
 }
 
@@ -122,5 +129,8 @@ TOLD: Mapping[str, str] = {
     "remove-key": "The API key was removed.",
     "take-consent-back": "The application may act for you no more.",
     "unlink": "The account elsewhere signs you in no more.",
+    "accept": "You are a member now.",
+    "decline": "You declined the invitation.",
+    "leave": "You left the organisation.",
     "delete": "Your account is deleted, and all that was held about you.",
 }

@@ -1,0 +1,1 @@
+"""Organisations: members with roles, roles of their own, and invitations."""
