@@ -37,7 +37,11 @@ async def test_wrong_password_and_unknown_address_are_answered_alike(database_ur
             await sign_in(septet, GRACE, OTHER_PASSWORD)
         assert for_known == for_unknown
         assert [name.removeprefix("identity.") for name in for_known] == [
-            *("queries.find_id_by_email", "queries.find_holder", "audit.queries.find_key", "audit.queries.insert_entry")
+            "queries.find_id_by_email",
+            "queries.find_holder",
+            "devices.queries.find_device",
+            "audit.queries.find_key",
+            "audit.queries.insert_entry",
         ]
         assert known.value.detail == unknown.value.detail
 
@@ -56,8 +60,8 @@ async def test_the_account_that_is_read_for_an_unknown_address_may_be_deleted(
                 await sign_in(septet, GRACE, OTHER_PASSWORD)
             read.append([name.rpartition(".")[2] for name in ran])
         assert read == [
-            ["find_id_by_email", "find_holder", "any_account", "find_key", "insert_entry"],
-            ["find_id_by_email", "find_holder", "find_key", "insert_entry"],
+            ["find_id_by_email", "find_holder", "any_account", "find_device", "find_key", "insert_entry"],
+            ["find_id_by_email", "find_holder", "find_device", "find_key", "insert_entry"],
         ]
 
 

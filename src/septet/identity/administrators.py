@@ -23,6 +23,7 @@ from septet.identity.addresses import Address, read_address
 from septet.identity.audit import audit_log
 from septet.identity.audit.actions import Action
 from septet.identity.codes import same
+from septet.identity.devices.devices import remember
 from septet.identity.hashing import hashing
 from septet.identity.passwords import refuse_weak
 from septet.identity.problems import AdministratorExists, EmailTaken, LastAdministrator, WeakPassword, WrongCode
@@ -143,6 +144,7 @@ async def _make_first(ctx: Context, address: Address, to_be: AccountToBe, kind: 
     if account is None:
         raise EmailTaken("There is an account with this address: use `septet create-admin`.", pointer="/email")
     await grant(ctx, account)
+    await remember(ctx, account.id)
     return await open_session(ctx, account.id, BY_PASSWORD, kind)
 
 

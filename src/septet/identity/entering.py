@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from septet.core.context import Context
+from septet.identity.devices.devices import greet
 from septet.identity.factors import challenges, passkey_queries, webauthn
 from septet.identity.factors import queries as factor_queries
 from septet.identity.factors.challenges import HOLDS_SECONDS
@@ -38,6 +39,7 @@ async def enter(ctx: Context, holder: Holder, proven: Proven, kind: SessionKind 
         raise AccountSuspended("This account is suspended.")
     if holder.second_factor and proven.factors < 2:
         return await _challenge(ctx, holder, proven)
+    await greet(ctx, holder)
     return await open_session(ctx, holder.id, proven, kind)
 
 

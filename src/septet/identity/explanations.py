@@ -30,7 +30,7 @@ class AccessExplanation(Output):
     reasons: list[Reason]
 
 
-@operation.get("/v1/identity/explanation", scope="identity:read")
+@operation.get("/v1/identity/explanation", scope="identity:read", raises=(NotFound,))
 async def explain_access(
     ctx: Context,
     operation_name: str | None = None,

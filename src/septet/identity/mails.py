@@ -32,7 +32,7 @@ TEMPLATES = Path(__file__).parent / "templates" / "mail"
 _SUBJECT = "Subject: "
 _COLUMNS = 76
 _INDENT = "    "
-_SAMPLE = {"at": "", "code": "", "link_token": "", "minutes": 0}
+_SAMPLE = {"at": "", "code": "", "link_token": "", "minutes": 0, "device": ""}
 
 
 class Block(Struct, frozen=True):

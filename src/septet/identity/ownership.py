@@ -10,6 +10,7 @@ from __future__ import annotations
 from septet.core.context import Context
 from septet.identity import queries
 from septet.identity.api_keys.own import remove_all
+from septet.identity.devices import queries as device_memory
 from septet.identity.factors.persons import erase_factors
 from septet.identity.oauth.consents import forget_all
 from septet.identity.providers import queries as provider_queries
@@ -24,6 +25,7 @@ async def prove_ownership(ctx: Context, holder: Holder) -> Holder:
     await erase_factors(ctx, holder.id)
     await remove_all(ctx, holder.id)
     await forget_all(ctx, holder.id)
+    await ctx.tx.run(device_memory.forget_devices, account_id=holder.id)
     await ctx.tx.run(provider_queries.unlink_all, account_id=holder.id)
     await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=holder.id))
     await ctx.tx.run(queries.take_over, account_id=holder.id)

@@ -14,6 +14,7 @@ from septet.identity.api_keys import queries as api_key_queries
 from septet.identity.api_keys.own import remove_all
 from septet.identity.audit import queries as audit_queries
 from septet.identity.audit.reading import records_of
+from septet.identity.devices import queries as device_memory
 from septet.identity.factors import passkey_queries
 from septet.identity.factors.persons import erase_factors, export_factors
 from septet.identity.oauth import device_queries
@@ -42,6 +43,7 @@ async def export_person(ctx: Context, account_id: AccountId) -> dict[str, Any]:
         "identity_consent": await ctx.tx.all(oauth_queries.consents_of, account_id=account_id),
         "identity_client": await ctx.tx.all(oauth_queries.clients_made_by, account_id=account_id),
         "identity_passkey": await ctx.tx.all(passkey_queries.passkeys_of, account_id=account_id),
+        "identity_device": await ctx.tx.all(device_memory.devices_of, account_id=account_id),
         **await export_memberships(ctx, account),
         "identity_verification": await _verifications_of(ctx, account),
         "identity_audit_entry": await records_of(ctx, account_id),
@@ -63,6 +65,7 @@ async def erase_person(ctx: Context, account_id: AccountId) -> None:
     await forget_all(ctx, account_id)
     await ctx.tx.run(provider_queries.unlink_all, account_id=account_id)
     await erase_memberships(ctx, account)
+    await ctx.tx.run(device_memory.forget_devices, account_id=account_id)
     await ctx.tx.run(oauth_queries.forget_maker, account_id=account_id)
     await ctx.tx.run(queries.revoke_all_roles, account_id=account_id)
     await ctx.tx.run(audit_queries.delete_key, account_id=account_id)

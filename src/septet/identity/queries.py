@@ -160,9 +160,15 @@ _session = (
     sessions.c.scope,
     sessions.c.kind,
 )
-_seen = select(
-    sessions.c.id, sessions.c.created_at, sessions.c.rotated_at, sessions.c.address, sessions.c.user_agent
-).where(sessions.c.account_id == bindparam("account_id"))
+_shown_session = (
+    sessions.c.id,
+    sessions.c.name,
+    sessions.c.created_at,
+    sessions.c.rotated_at,
+    sessions.c.address,
+    sessions.c.user_agent,
+)
+_seen = select(*_shown_session).where(sessions.c.account_id == bindparam("account_id"))
 
 _heard_of: dict[str, Any] = {
     "rotated_at": bindparam("now", type_=Instant),
@@ -197,6 +203,13 @@ prove_session = one(
     )
     .returning(*_session),
     into=SessionRow,
+)
+name_session = maybe(
+    update(sessions)
+    .where(sessions.c.id == bindparam("session_id", type_=Id), sessions.c.account_id == bindparam("owner", type_=Id))
+    .values(name=bindparam("new_name", type_=Text))
+    .returning(*_shown_session),
+    into=SessionSeen,
 )
 sessions_seen = keyset(_seen, by=(sessions.c.id,), newest_first=True, into=SessionSeen)
 sessions_held = many(_seen.order_by(sessions.c.id), into=SessionSeen)

@@ -18,6 +18,7 @@ from septet.identity import queries
 from septet.identity.addresses import Address, read_address
 from septet.identity.audit import audit_log
 from septet.identity.audit.actions import Action
+from septet.identity.devices.devices import remember
 from septet.identity.events import AccountCreated
 from septet.identity.hashing import hashing
 from septet.identity.passwords import refuse_weak
@@ -136,6 +137,7 @@ async def _register_verified(ctx: Context, row: Verification, password_hash: str
     account = await create_account(ctx, Address(row.email, row.email_key), to_be, verified=True)
     if account is None:  # registered meanwhile, another way
         raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
+    await remember(ctx, account.id)
     return await open_session(ctx, account.id, BY_EMAIL, kind)
 
 
@@ -143,4 +145,5 @@ async def _register_unverified(ctx: Context, address: Address, to_be: AccountToB
     account = await create_account(ctx, address, to_be, verified=False)
     if account is None:
         raise EmailTaken("There is an account with this e-mail address.", pointer="/email")
+    await remember(ctx, account.id)
     return await open_session(ctx, account.id, BY_PASSWORD, kind)

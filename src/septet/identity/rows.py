@@ -78,6 +78,7 @@ class SessionSeen(Struct, frozen=True):
     """A session as its owner sees it."""
 
     id: SessionId
+    name: str | None
     created_at: datetime
     rotated_at: datetime
     address: str

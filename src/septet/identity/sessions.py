@@ -21,13 +21,14 @@ from septet.core.types import AccountId, CursorText, Limit, Page, SessionId
 from septet.identity import queries
 from septet.identity.audit import audit_log
 from septet.identity.audit.actions import Action
+from septet.identity.devices.names import name_of
 from septet.identity.proven import Proven
 from septet.identity.revocations import revoke
 from septet.identity.roles import scope_of
-from septet.identity.rows import Holder, SessionKind, SessionRow
+from septet.identity.rows import Holder, SessionKind, SessionRow, SessionSeen
 from septet.identity.settings import IdentitySettings
 from septet.identity.tokens import access_token, refresh_token
-from septet.identity.types import Session, SessionReply
+from septet.identity.types import Session, SessionChanges, SessionReply
 
 _LONGEST_USER_AGENT = 256
 _LONG_UNUSED = timedelta(hours=1)
@@ -54,11 +55,17 @@ class Opened(Struct, frozen=True):
 async def list_sessions(ctx: Context, limit: Limit = 20, cursor: CursorText | None = None) -> Page[Session]:
     """Your sessions, newest first: where you are signed in."""
     seen = await page(ctx, queries.sessions_seen, limit, cursor, account_id=ctx.actor.id)
-    items = [
-        Session(row.id, row.created_at, row.rotated_at, row.address, row.user_agent, row.id == ctx.actor.session)
-        for row in seen.items
-    ]
+    items = [_shown(ctx, row) for row in seen.items]
     return seen.showing(items)
+
+
+@operation.patch("/v1/identity/sessions/{id}", scope="identity:write")
+async def name_session(ctx: Context, id: SessionId, body: SessionChanges) -> Session:
+    """Call one of your sessions something; null takes the name away. Raises NotFound."""
+    named = await ctx.tx.maybe(queries.name_session, session_id=id, owner=ctx.actor.id, new_name=body.name)
+    if named is None:
+        raise NotFound("You have no such session.")
+    return _shown(ctx, named)
 
 
 @operation.delete("/v1/identity/sessions/{id}", scope="identity:write")
@@ -141,6 +148,19 @@ def reply(ctx: Context, opened: Opened) -> SessionReply:
 
 def idle_until(settings: IdentitySettings, now: datetime) -> datetime:
     return now + timedelta(days=settings.refresh_idle_days)
+
+
+def _shown(ctx: Context, row: SessionSeen) -> Session:
+    return Session(
+        id=row.id,
+        name=row.name,
+        device=name_of(row.user_agent),
+        created_at=row.created_at,
+        last_seen_at=row.rotated_at,
+        address=row.address,
+        user_agent=row.user_agent,
+        current=row.id == ctx.actor.session,
+    )
 
 
 def _read_id(text: str) -> SessionId:

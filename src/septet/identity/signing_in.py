@@ -6,12 +6,14 @@ import hashlib
 from uuid import UUID
 
 from septet.core.context import Context
-from septet.core.limits import per_minute
+from septet.core.limits import Limit, per_minute
 from septet.core.operation import operation
+from septet.core.types import AccountId
 from septet.identity import queries
 from septet.identity.addresses import Address, read_address
 from septet.identity.audit import audit_log
 from septet.identity.audit.actions import Action, Outcome
+from septet.identity.devices.devices import is_known
 from septet.identity.entering import Entered, enter, reply_or_challenge
 from septet.identity.hashing import hashing
 from septet.identity.problems import AccountSuspended, InvalidCredentials, SecondFactorRequired
@@ -19,8 +21,10 @@ from septet.identity.proven import BY_PASSWORD
 from septet.identity.rows import Holder, SessionKind
 from septet.identity.types import Credentials, SessionReply
 
-_NOBODY = UUID(int=0)
+_NOBODY = AccountId(UUID(int=0))
+_TOO_MANY = "Too many tries. Wait a little."
 _TRIES_OF_AN_ACCOUNT = per_minute(10, name="account")
+_TRIES_ELSEWHERE = Limit(60, 3600.0, name="elsewhere")  # from all places together that are not known
 
 
 @operation.post(
@@ -44,8 +48,11 @@ async def check_password(ctx: Context, body: Credentials, kind: SessionKind = Se
     """What comes of a password: a session, or a challenge. Raises InvalidCredentials, AccountSuspended, TooMany."""
     address = read_address(body.email)
     place = _account_and_place(ctx, address)
-    await ctx.spend_everywhere(_TRIES_OF_AN_ACCOUNT, "sign_in", place, refusal="Too many tries. Wait a little.")
-    holder = await ctx.read(_find_holder, address)
+    await ctx.spend_everywhere(_TRIES_OF_AN_ACCOUNT, "sign_in", place, refusal=_TOO_MANY)
+    holder, known = await ctx.read(_find_holder, address)
+    if not known:  # an account's own devices are not kept out by who guesses elsewhere
+        whose = hashlib.sha256(address.key.encode()).hexdigest()[:32]
+        await ctx.spend_everywhere(_TRIES_ELSEWHERE, "sign_in", whose, refusal=_TOO_MANY)
     matches = await hashing(ctx.runtime).matches(holder.password_hash if holder else None, body.password)
     if holder is None or not matches:
         await ctx.write_hot(audit_log.record, Action.SIGN_IN, Outcome.REFUSED, about=holder.id if holder else None)
@@ -63,8 +70,11 @@ class Decoy:
     """Under this type, `runtime.memory` keeps the id of an account: it is read in place of one that is not there."""
 
 
-async def _find_holder(ctx: Context, address: Address) -> Holder | None:
-    """The account of an address. For one that has none another is read and dropped, which takes as long."""
+async def _find_holder(ctx: Context, address: Address) -> tuple[Holder | None, bool]:
+    """The account of an address, and whether the caller's device is known to it.
+
+    For an address that has none another account is read and dropped, which takes as long.
+    """
     memory = ctx.runtime.memory
     found = await ctx.tx.maybe(queries.find_id_by_email, email_key=address.key)
     if found is not None:
@@ -72,7 +82,8 @@ async def _find_holder(ctx: Context, address: Address) -> Holder | None:
     holder = await ctx.tx.maybe(queries.find_holder, id=memory.get(Decoy, _NOBODY))
     if holder is None and (other := await ctx.tx.maybe(queries.any_account)) is not None:
         memory[Decoy] = other.id  # the decoy was deleted, or there was none yet
-    return None if found is None else holder
+    known = await is_known(ctx, _NOBODY if found is None else AccountId(found.id))
+    return (None, False) if found is None else (holder, known)
 
 
 async def _sign_in(ctx: Context, checked: Holder, new_hash: str | None, kind: SessionKind) -> Entered | None:

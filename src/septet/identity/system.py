@@ -37,6 +37,7 @@ from septet.identity.audit import reading as audit_reading
 from septet.identity.audit import verification as audit_verification
 from septet.identity.audit.sealing import SEALED_KEYS, key_of
 from septet.identity.authentication import authenticate
+from septet.identity.devices import queries as device_memory
 from septet.identity.factors import (
     passkey_queries,
     passkey_sign_in,
@@ -134,6 +135,7 @@ IDENTITY = System(
         provider_queries,
         audit_queries,
         organisation_queries,
+        device_memory,
     ),
     tables=tables.metadata,
     migrations=Path(__file__).parent / "migrations",

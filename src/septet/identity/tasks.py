@@ -18,6 +18,7 @@ from septet.identity.addresses import key_of
 from septet.identity.api_keys import queries as api_key_queries
 from septet.identity.audit.chain import forget_before
 from septet.identity.codes import code_of, link_token_of
+from septet.identity.devices import queries as device_memory
 from septet.identity.events import AccountDeleted
 from septet.identity.factors import queries as factor_queries
 from septet.identity.oauth import device_queries
@@ -55,12 +56,14 @@ class Notice(StrEnum):
     API_KEY_ADDED = "api_key_added"
     PROVIDER_LINKED = "provider_linked"
     PASSKEY_COPIED = "passkey_copied"
+    NEW_DEVICE = "new_device"
 
 
 class NoticeMail(Struct):
     account_id: AccountId
     notice: Notice
     at: datetime
+    device: str = ""  # in our own words
 
 
 class _Letter(Struct):
@@ -95,7 +98,7 @@ async def send_notice(ctx: Context, mail: NoticeMail) -> None:
     """Tell an account's owner what happened to it; nobody, if it is gone."""
     account = await ctx.read(_find_account, mail.account_id)
     if account is not None:
-        values = {"at": mail.at.strftime("%Y-%m-%d %H:%M UTC")}
+        values = {"at": mail.at.strftime("%Y-%m-%d %H:%M UTC"), "device": mail.device}
         await ctx.runtime.mail.send(mails.render(ctx.runtime, mail.notice.value, account.email, account.locale, values))
 
 
@@ -130,6 +133,7 @@ async def sweep_expired(ctx: Context) -> None:
     await _sweep(ctx, factor_queries.sweep_challenges, ctx.now)
     await _sweep(ctx, oauth_queries.sweep_assertions, ctx.now)
     await _sweep(ctx, organisation_queries.sweep_invitations, ctx.now)
+    await _sweep(ctx, device_memory.sweep_devices, ctx.now - timedelta(days=90))
     await _sweep(ctx, api_key_queries.sweep_api_keys, ctx.now - timedelta(days=30))  # until then it is seen why
     await _sweep(ctx, device_queries.sweep_devices, ctx.now - _HOUR)
     await _sweep(ctx, oauth_queries.sweep_codes, ctx.now - _HOUR)  # until then a copied one ends what it gave

@@ -208,14 +208,20 @@ class Suspension(Output):
 
 
 class Session(Output):
-    """One login: where and with what, and when it was last heard of."""
+    """One login: where and with what, and when it was last heard of. `device` is what its program seems to be."""
 
     id: SessionId
+    name: str | None
+    device: str
     created_at: Instant
     last_seen_at: Instant
     address: str
     user_agent: str
     current: bool
+
+
+class SessionChanges(Input):
+    name: Name | None
 
 
 class FirstAdministrator(Input):

@@ -15,7 +15,7 @@ from septet.identity.web.account_forms import FORMS, TOLD
 from support.app import Clock
 from support.browser import Browser
 from support.oauth import code_for, provider, register_app
-from support.people import ADA, GRACE, MALLORY, OTHER_PASSWORD, PASSWORD, call, last_code, mails_to, register, sign_in
+from support.people import GRACE, MALLORY, OTHER_PASSWORD, PASSWORD, call, last_code, register, sign_in
 
 PAGE = "/identity/account"
 
@@ -61,7 +61,7 @@ async def test_it_shows_what_there_is(database_url: str, tmp_path: Path) -> None
         await call(septet, "create_api_key", grace.access_token, body=NewApiKey(name="Backup", scope="identity:read"))
         await code_for(browser, await register_app(septet, ada))
         await browser.get(PAGE)
-        for shown in (GRACE, "Firefox on Ada's laptop", "Backup", "Calendar", "api_key_add"):
+        for shown in (GRACE, "an unknown program", "Backup", "Calendar", "api_key_add"):
             assert shown in browser.page.text
         assert "no-store" in str(browser.answer.header("cache-control"))
 
@@ -215,7 +215,6 @@ async def test_forms_that_make_no_sense_break_nothing(tmp_path: Path, do: str) -
         for fields in given:
             await _do(browser, do, **fields)
             assert browser.answer.status in {303, 404, 422}
-        assert (await mails_to(septet, ADA)) == []
 
 
 def test_whatever_leads_back_is_told() -> None:
