@@ -40,6 +40,8 @@ def test_good_ones(password: str) -> None:
         "ada.lovelace@example.org",
         "lovelaceexample1",
         "Ada Lovelace 1815",
+        "sunshine20242024!!",
+        "!!!!ILoveYou1234567",
         "e\u0301" * 8,  # sixteen code points, eight characters
     ],
 )

@@ -27,6 +27,7 @@ COMMANDS = {
     "restore": ("septet.cli.restore:restore", "Put a backup in the place of the data."),
     "reset": ("septet.cli.reset:reset", "Delete all data, and start as on the first day."),
     "create-admin": ("septet.cli.accounts:create_admin", "Make an administrator."),
+    "import-accounts": ("septet.cli.import_accounts:import_accounts", "Bring accounts along from elsewhere."),
     "call": ("septet.cli.call:call", "Call an operation, as at any door; without a name, list them."),
     "explain": ("septet.cli.explain:explain", "Show what an operation asks for, does, announces and queries."),
     "new-system": ("septet.cli.new_system:new_system", "Lay out a system of your own, as a package."),

@@ -24,6 +24,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from septet.core.errors import Unavailable
 from septet.core.runtime import Runtime
+from septet.identity.foreign_hashes import checker_of
 from septet.identity.settings import IdentitySettings
 
 T = TypeVar("T")
@@ -61,10 +62,13 @@ class Hashing:
         return await self._run(lambda: self._verify(stored or self._nobodys, normalized(password)))
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether the hash was made with other parameters than today's."""
-        return self._hasher.check_needs_rehash(stored)
+        """Whether the hash was made with other parameters than today's, or by another program."""
+        return not stored.startswith("$argon2id$") or self._hasher.check_needs_rehash(stored)
 
     def _verify(self, stored: str, password: bytes) -> bool:
+        if not stored.startswith("$argon2"):
+            check = checker_of(stored)
+            return check is not None and check(password)
         try:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):

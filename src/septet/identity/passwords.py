@@ -11,6 +11,7 @@ from septet.core.operation import operation
 from septet.identity import queries, tasks
 from septet.identity.audit import audit_log
 from septet.identity.audit.actions import Action
+from septet.identity.common_passwords import is_common
 from septet.identity.factors import queries as factor_queries
 from septet.identity.hashing import hashing
 from septet.identity.problems import WeakPassword, WrongPassword
@@ -32,8 +33,8 @@ def why_not_password(password: str, least: int, *clues: str | None) -> str | Non
     """The reason against a new password, or None. `clues` are what is known of its owner: address, name.
 
     Length is what counts (NIST SP 800-63B), so nothing is demanded of its characters. What is refused is what a
-    guesser tries first at this length: repetition, rows of the keyboard, the owner's and the product's names. A list
-    of leaked passwords would add little, as hardly any of them has 15 characters.
+    guesser tries first at this length: repetition, rows of the keyboard, the owner's and the product's names, and what
+    is known from leaks.
     """
     text = unicodedata.normalize("NFC", password)
     if len(text) < least:
@@ -41,6 +42,8 @@ def why_not_password(password: str, least: int, *clues: str | None) -> str | Non
     folded = text.casefold()
     if len(set(folded)) < _FEWEST_DIFFERENT or folded in (folded + folded)[1:-1]:
         return "This password repeats itself."
+    if is_common(text):
+        return "This password is among those that are guessed first."
     left = folded
     for clue in (*_clues(clues), *_COMMON_WORDS):
         left = left.replace(clue, "")
