@@ -10,6 +10,7 @@ NAMES = (
     "read_list_create",
     "signing_in",
     "identity_timing",
+    "identity_memory",
     "introspection",
     "slow_fsync",
     "workers",

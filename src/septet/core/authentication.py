@@ -33,18 +33,18 @@ class Authentication:
     def __init__(self, verify: Verify | None, seconds: Callable[[], float]) -> None:
         self._verify = verify
         self._seconds = seconds
-        self._remembered: dict[str, Verified] = {}
-        self._ended: dict[SessionId | None, float] = {}  # sessions that ended, until no token of theirs can be valid
+        self._remembered: dict[str, Verified] = {}  # none of a session that ended
+        self._tokens: dict[SessionId, list[str]] = {}  # those of them that belong to a session
+        self._ended: dict[int, set[bytes]] = {}  # by minute: sessions whose last token expires in it
 
     def remembered(self, token: str) -> Actor | None:
         """The actor of a token that was verified before and still holds; None means: ask `who`."""
         known = self._remembered.get(token)
         if known is None:
             return None
-        now = self._seconds()
-        if known.expires > now and self._ended.get(known.actor.session, 0.0) <= now:
+        if known.expires > self._seconds():
             return known.actor
-        del self._remembered[token]
+        self._forget(token)
         return None
 
     async def who(self, token: str | None) -> Actor:
@@ -57,24 +57,52 @@ class Authentication:
         if self._verify is None:
             raise Unauthenticated("No system here issues access tokens.")
         verified = await self._verify(token)
-        now = self._seconds()
-        if verified.expires <= now:
+        if verified.expires <= self._seconds():
             raise Unauthenticated("The access token has expired.")
-        if self._ended.get(verified.actor.session, 0.0) > now:
+        if self._has_ended(verified.actor.session):
             raise Unauthenticated("The session of this access token has ended.")
         if len(self._remembered) >= _MOST_REMEMBERED:
             self._forget_expired()
-        self._remembered[token] = verified
+        self._remember(token, verified)
         return verified.actor
 
     def end(self, sessions: Iterable[SessionId], until: float) -> None:
         """Refuse every token of `sessions`; `until` is when the last of them expires by itself."""
-        now = self._seconds()
-        self._ended = {session: end for session, end in self._ended.items() if end > now}
-        self._ended.update(dict.fromkeys(sessions, until))
+        this_minute = int(self._seconds() // 60)
+        for minute in [minute for minute in self._ended if minute < this_minute]:
+            del self._ended[minute]
+        ended = self._ended.setdefault(int(until // 60), set())
+        for session in sessions:
+            ended.add(session.bytes)
+            for token in self._tokens.pop(session, ()):
+                self._remembered.pop(token, None)
+
+    def _has_ended(self, session: SessionId | None) -> bool:
+        """Whether it ended, and a token of it may still be around: known to the minute."""
+        this_minute = int(self._seconds() // 60)
+        return session is not None and any(
+            session.bytes in ended for minute, ended in self._ended.items() if minute >= this_minute
+        )
+
+    def _remember(self, token: str, verified: Verified) -> None:
+        self._remembered[token] = verified
+        if verified.actor.session is not None:
+            self._tokens.setdefault(verified.actor.session, []).append(token)
+
+    def _forget(self, token: str) -> None:
+        session = self._remembered.pop(token).actor.session
+        if session is None:
+            return
+        tokens = self._tokens.get(session, [])
+        if token in tokens:
+            tokens.remove(token)
+        if not tokens:
+            self._tokens.pop(session, None)
 
     def _forget_expired(self) -> None:
         now = self._seconds()
-        self._remembered = {token: known for token, known in self._remembered.items() if known.expires > now}
-        if len(self._remembered) >= _MOST_REMEMBERED:
-            self._remembered.clear()
+        held = {token: known for token, known in self._remembered.items() if known.expires > now}
+        self._remembered, self._tokens = {}, {}
+        if len(held) < _MOST_REMEMBERED:
+            for token, known in held.items():
+                self._remember(token, known)
