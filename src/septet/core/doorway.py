@@ -6,6 +6,7 @@ The rules of such a protocol live in functions that know no HTTP; what a system 
 from __future__ import annotations
 
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from septet.core.context import Context
 from septet.core.errors import Problem
@@ -71,3 +72,9 @@ class Doorway(Protocol):
     def refusal(self, request: Request, problem: Problem) -> Reply:
         """The reply that tells of a problem, as every operation would."""
         ...
+
+
+def protected_resource(base_url: str, door: str) -> str:
+    """Where a door tells who gives the tokens that it takes: the well-known part stands before its path (RFC 9728)."""
+    parts = urlsplit(base_url)
+    return f"{parts.scheme}://{parts.netloc}/.well-known/oauth-protected-resource{parts.path.rstrip('/')}{door}"

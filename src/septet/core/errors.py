@@ -56,6 +56,7 @@ class Unauthenticated(Problem):
     """It is not known who is asking: no token, or one that is broken, forged, expired or revoked."""
 
     code = "unauthenticated"
+    resource_metadata = ""  # an address that tells who gives tokens, at doors whose clients find that out by themselves
 
 
 class ProofRequired(Unauthenticated):

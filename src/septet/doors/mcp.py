@@ -15,6 +15,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from septet.core.body_deadline import BodyDeadline
+from septet.core.doorway import protected_resource
+from septet.core.errors import Unauthenticated
 from septet.core.message import Reply, Request, Route
 from septet.core.pipeline import Pipeline
 from septet.core.runtime import Runtime
@@ -91,6 +93,8 @@ class Mcp:
         self._origins = Origins(runtime.floor)
         self._most_body = runtime.floor.max_body
         self._deadline = deadline
+        issues = any(system.authenticate for system in runtime.registry.systems)
+        self._resource_metadata = protected_resource(runtime.floor.base_url, "/mcp") if issues else ""
         self._tools = Tools(runtime, pipeline)
         self._resources = Resources(runtime, site, openapi)
 
@@ -100,6 +104,13 @@ class Mcp:
 
     async def post(self, request: Request) -> Reply:
         """Raises Forbidden, UnsupportedMediaType, NotAcceptable, Unauthenticated, BodyTooLarge or BodyTimeout."""
+        try:
+            return await self._post(request)
+        except Unauthenticated as problem:  # agents sign in by themselves, once they know where
+            problem.resource_metadata = self._resource_metadata
+            raise
+
+    async def _post(self, request: Request) -> Reply:
         request.trail.door = "mcp"
         self._origins.check(request)
         wire = read_wire(request)

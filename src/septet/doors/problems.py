@@ -121,13 +121,19 @@ def headers_of(problem: Problem, *, token_given: bool) -> list[tuple[bytes, byte
     if isinstance(problem, errors.TooMany):
         return [(b"retry-after", b"%d" % max(1, math.ceil(problem.retry_after)))]
     if isinstance(problem, errors.ProofRequired):
-        return [(b"www-authenticate", _step_up(problem.proof))]
+        return [(b"www-authenticate", _step_up(problem.proof) + _resource(problem))]
     if isinstance(problem, errors.Unauthenticated):
         error = b', error="invalid_token"' if token_given else b""
-        return [(b"www-authenticate", b'Bearer realm="septet"' + error)]
+        return [(b"www-authenticate", b'Bearer realm="septet"' + error + _resource(problem))]
     if isinstance(problem, errors.Unavailable):
         return [(b"retry-after", b"1")]
     return []
+
+
+def _resource(problem: errors.Unauthenticated) -> bytes:
+    """Where a client that has no token learns who gives them (RFC 9728 section 5.1)."""
+    where = problem.resource_metadata
+    return f', resource_metadata="{where}"'.encode() if where else b""
 
 
 def _step_up(proof: Proof) -> bytes:

@@ -1,4 +1,4 @@
-"""What a client must know of this server, where it looks for it (RFC 8414)."""
+"""What a client must know of this server, where it looks for it (RFC 8414, RFC 9728)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+from septet.core.doorway import protected_resource
 from septet.core.proofs import acr_of
 from septet.core.runtime import Runtime
 from septet.identity.oauth.client_keys import ALGORITHMS
@@ -27,6 +28,25 @@ def metadata_paths(runtime: Runtime) -> Iterable[str]:
     """OAuth has the well-known part before the issuer's path (RFC 8414 section 3.1), OpenID Connect behind it."""
     path = urlsplit(runtime.floor.base_url).path.rstrip("/")
     return dict.fromkeys((_OAUTH + path, _OPENID + path, path + _OPENID))
+
+
+def resource_paths(runtime: Runtime) -> Iterable[tuple[str, str]]:
+    """Paths of what protected resources say of themselves, and the resource of each: all, and the door for agents."""
+    base = runtime.floor.base_url
+    return ((urlsplit(protected_resource(base, door)).path, base + door) for door in ("", "/mcp"))
+
+
+def resource_metadata_of(runtime: Runtime, resource: str) -> dict[str, Any]:
+    """Which server gives the tokens that a resource takes (RFC 9728 section 2)."""
+    issuer = runtime.floor.base_url
+    return {
+        "resource": resource,
+        "authorization_servers": [issuer],
+        "jwks_uri": f"{issuer}/oauth2/jwks",
+        "scopes_supported": sorted(runtime.registry.scopes),
+        "bearer_methods_supported": ["header"],
+        "resource_documentation": f"{issuer}/docs",
+    }
 
 
 def metadata_of(runtime: Runtime) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from septet.identity.oauth.authorize_pages import AuthorizePages
 from septet.identity.oauth.client_authentication import authenticate_client
 from septet.identity.oauth.device import begin_device
 from septet.identity.oauth.device_pages import DevicePages
-from septet.identity.oauth.discovery import metadata_of, metadata_paths
+from septet.identity.oauth.discovery import metadata_of, metadata_paths, resource_metadata_of, resource_paths
 from septet.identity.oauth.errors import OAuthCode, OAuthError
 from septet.identity.oauth.introspection import introspect
 from septet.identity.oauth.logout_pages import LogoutPages
@@ -46,6 +46,14 @@ def routes(doorway: Doorway) -> Sequence[Route]:
     async def metadata(request: Request) -> Reply:
         return Reply(200, msgspec.json.encode(metadata_of(doorway.runtime)), cache=_FOR_A_WHILE)
 
+    def resource(named: str) -> Callable[[Request], Awaitable[Reply]]:
+        told = msgspec.json.encode(resource_metadata_of(doorway.runtime, named))
+
+        async def tell(request: Request) -> Reply:
+            return Reply(200, told, cache=_FOR_A_WHILE)
+
+        return tell
+
     async def who(request: Request) -> Reply:
         return await _answer_userinfo(doorway, request)
 
@@ -57,6 +65,10 @@ def routes(doorway: Doorway) -> Sequence[Route]:
         _endpoint(doorway, "revoke", revoke_token, _TOKENS),
         Route("GET", "/oauth2/jwks", jwks, "oauth2.jwks"),
         *(Route("GET", path, metadata, f"oauth2.metadata{n}") for n, path in enumerate(paths)),
+        *(
+            Route("GET", path, resource(named), f"oauth2.resource{n}")
+            for n, (path, named) in enumerate(resource_paths(doorway.runtime))
+        ),
         Route("GET", "/oauth2/userinfo", who, "oauth2.userinfo"),
         Route("POST", "/oauth2/userinfo", who, "oauth2.userinfo_posted"),
         *AuthorizePages(doorway).routes(),
