@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from septet.app import Septet
-from septet.core.errors import Conflict, Forbidden, NotFound
+from septet.core.errors import Conflict, Forbidden, NotFound, TooMany
 from septet.core.ids import new_id
 from septet.identity.events import OrganisationDeleted
 from septet.identity.organisations.problems import LastOwner, RoleInUse
@@ -239,6 +239,19 @@ async def test_invitations_are_taken_back_and_declined(database_url: str, tmp_pa
             await call(septet, name, token, **values(waits.id))
             assert (await call(septet, "list_invitations", ada.access_token, id=made.id)).items == []
             assert await call(septet, "list_own_invitations", grace.access_token) == []
+
+
+async def test_nobody_floods_a_mailbox_with_invitations(tmp_path: Path) -> None:
+    """Ten a day to one address, however many organisations and accounts they come from."""
+    async with front_door("", tmp_path, limits=True) as septet:
+        people = [await register(septet, email) for email in (ADA, MALLORY)]
+        for number in range(10):
+            who = people[number % 2]
+            made = await _organisation(septet, who)
+            await call(septet, "invite", who.access_token, id=made.id, body=NewInvitation(email=GRACE))
+        with pytest.raises(TooMany):
+            await call(septet, "invite", people[1].access_token, id=made.id, body=NewInvitation(email=GRACE.upper()))
+        assert len(await mails_to(septet, GRACE)) == 10
 
 
 async def test_other_systems_hear_of_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

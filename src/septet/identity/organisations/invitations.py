@@ -6,12 +6,13 @@ sends their own words by it. What is told to who invites does not depend on whet
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 from septet.core.context import Context
 from septet.core.errors import Conflict, NotFound
 from septet.core.ids import new_id
-from septet.core.limits import per_minute
+from septet.core.limits import per_day, per_minute
 from septet.core.operation import operation
 from septet.core.paging import page
 from septet.core.types import CursorText, Limit, Page
@@ -36,6 +37,7 @@ from septet.identity.organisations.types import (
 from septet.identity.tasks import InvitationMail
 
 _HOLDS = timedelta(days=7)
+_TO_ONE_ADDRESS = per_day(10, name="invited")  # whoever invites it, so that nobody floods a mailbox
 _MOST_INVITATIONS = 200  # that wait, of one organisation
 
 
@@ -44,7 +46,7 @@ async def invite(ctx: Context, id: OrganisationId, body: NewInvitation) -> Invit
     """Invite somebody by their e-mail address, for seven days; a mail tells them. Takes `members:manage`.
 
     Again to the same address, it takes the place of the one that waits.
-    Raises NotFound, Forbidden; Conflict beyond 200.
+    Raises NotFound, Forbidden; Conflict beyond 200; TooMany beyond ten mails a day to one address, whoever sends them.
     """
     own = await allowed(ctx, MEMBERS_MANAGE, id)
     refuse_beyond(own, await permissions_of(ctx, id, body.role))
@@ -52,6 +54,8 @@ async def invite(ctx: Context, id: OrganisationId, body: NewInvitation) -> Invit
     if waiting.number >= _MOST_INVITATIONS:
         raise Conflict(f"At most {_MOST_INVITATIONS} invitations at a time.")
     address = read_address(body.email)
+    whom = hashlib.sha256(address.key.encode()).hexdigest()[:32]
+    ctx.spend(_TO_ONE_ADDRESS, "invite", whom, refusal="This address was invited often enough for now.")
     made = await ctx.tx.one(
         queries.insert_invitation,
         id=new_id(),
