@@ -12,10 +12,10 @@ from septet.identity.audit.actions import Action
 from septet.identity.factors import queries as factor_queries
 from septet.identity.hashing import hashing
 from septet.identity.ownership import prove_ownership
-from septet.identity.passwords import refuse_weak
+from septet.identity.passwords import is_short, refuse_short_alone, refuse_weak
 from septet.identity.problems import WeakPassword, WrongCode
 from septet.identity.revocations import revoke
-from septet.identity.rows import Purpose, Verification
+from septet.identity.rows import Holder, Purpose, Verification
 from septet.identity.tasks import Notice, NoticeMail
 from septet.identity.types import AddressOnly, PasswordResetProof, ProofSent, VerificationId
 from septet.identity.verifications import begin, consume, prove, seconds_to_prove
@@ -44,19 +44,25 @@ async def reset_password(ctx: Context, id: VerificationId, body: PasswordResetPr
 
     It works once. Every session of the account ends, and its owner gets a mail. Raises WrongCode, WeakPassword.
     """
-    await refuse_weak(ctx, body.password)
+    await refuse_weak(ctx, body.password, second_factor=True)
     row = await prove(ctx, id, Purpose.PASSWORD_RESET, code=body.code, token=body.token)
-    await refuse_weak(ctx, body.password, row.email)
-    await ctx.write(_reset, row, await hashing(ctx.runtime).hash(body.password))
+    owner = await ctx.read(_find_owner, row)
+    await refuse_weak(ctx, body.password, row.email, second_factor=owner is not None and owner.second_factor)
+    await ctx.write(_reset, row, await hashing(ctx.runtime).hash(body.password), is_short(ctx, body.password))
 
 
-async def _reset(ctx: Context, row: Verification, new_hash: str) -> None:
+async def _find_owner(ctx: Context, row: Verification) -> Holder | None:
+    return await ctx.tx.maybe(queries.find_holder_by_email, email_key=row.email_key)
+
+
+async def _reset(ctx: Context, row: Verification, new_hash: str, short: bool) -> None:
     await consume(ctx, row)
     holder = await ctx.tx.maybe(queries.find_holder_by_email, email_key=row.email_key)
     if holder is None:  # deleted meanwhile, or it has another address now
         raise WrongCode("The code is wrong, used up or expired.", pointer="/code")
     await prove_ownership(ctx, holder)
-    account = await ctx.tx.one(queries.reset_password, address_key=row.email_key, new_hash=new_hash)
+    account = await ctx.tx.one(queries.reset_password, address_key=row.email_key, new_hash=new_hash, short=short)
+    await refuse_short_alone(ctx, account.id)
     await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=account.id)
     await revoke(ctx, await ctx.tx.all(queries.end_all_sessions, account_id=account.id))
     await audit_log.record(ctx, Action.PASSWORD_RESET, about=account.id)

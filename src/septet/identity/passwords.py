@@ -8,13 +8,14 @@ import unicodedata
 from septet.core.context import Context
 from septet.core.limits import per_minute
 from septet.core.operation import operation
+from septet.core.types import AccountId
 from septet.identity import queries, tasks
 from septet.identity.audit import audit_log
 from septet.identity.audit.actions import Action
 from septet.identity.common_passwords import is_common
 from septet.identity.factors import queries as factor_queries
 from septet.identity.hashing import hashing
-from septet.identity.problems import WeakPassword, WrongPassword
+from septet.identity.problems import ShortPassword, WeakPassword, WrongPassword
 from septet.identity.revocations import revoke
 from septet.identity.rows import Holder
 from septet.identity.settings import IdentitySettings
@@ -53,11 +54,29 @@ def why_not_password(password: str, least: int, *clues: str | None) -> str | Non
     return None
 
 
-async def refuse_weak(ctx: Context, password: str, *clues: str | None, pointer: str = "/password") -> None:
-    """Raise WeakPassword unless it is good enough for a new one."""
-    reason = why_not_password(password, ctx.settings(IdentitySettings).password_min, *clues)
+async def refuse_weak(
+    ctx: Context, password: str, *clues: str | None, pointer: str = "/password", second_factor: bool = False
+) -> None:
+    """Raise WeakPassword unless it is good enough for a new one; beside a second factor, fewer characters are."""
+    settings = ctx.settings(IdentitySettings)
+    least = min(settings.password_min, settings.password_min_second_factor) if second_factor else settings.password_min
+    reason = why_not_password(password, least, *clues)
     if reason is not None:
         raise WeakPassword(reason, pointer=pointer)
+
+
+def is_short(ctx: Context, password: str) -> bool:
+    """Whether it is long enough only beside a second factor."""
+    return len(unicodedata.normalize("NFC", password)) < ctx.settings(IdentitySettings).password_min
+
+
+async def refuse_short_alone(ctx: Context, account: AccountId) -> None:
+    """Raise ShortPassword if the account's password would be left without the factor that it is too short for."""
+    if await ctx.tx.maybe(queries.password_is_short, id=account) is None:
+        return
+    factors = await ctx.tx.one(factor_queries.factors_of, account_id=account)
+    if not (factors.totp or factors.passkey):
+        raise ShortPassword("Your password is too short to stand alone. Choose a longer one first.")
 
 
 @operation.put(
@@ -66,7 +85,7 @@ async def refuse_weak(ctx: Context, password: str, *clues: str | None, pointer: 
     steps=True,
     secret=True,
     limit=per_minute(10),
-    raises=(WeakPassword, WrongPassword),
+    raises=(WeakPassword, ShortPassword, WrongPassword),
 )
 async def change_password(ctx: Context, body: PasswordChange) -> None:
     """Change your password. Every other session of yours ends, and you get a mail.
@@ -74,9 +93,10 @@ async def change_password(ctx: Context, body: PasswordChange) -> None:
     Raises WrongPassword if the current one is another, WeakPassword if the new one is not good enough.
     """
     holder = await own_holder(ctx, body.current_password)
-    await refuse_weak(ctx, body.new_password, holder.email, holder.name, pointer="/new_password")
+    clues = (holder.email, holder.name)
+    await refuse_weak(ctx, body.new_password, *clues, pointer="/new_password", second_factor=holder.second_factor)
     new_hash = await hashing(ctx.runtime).hash(body.new_password)
-    if not await ctx.write(_change, holder, new_hash):
+    if not await ctx.write(_change, holder, new_hash, is_short(ctx, body.new_password)):
         raise WrongPassword("The current password is another one.", pointer="/current_password")
 
 
@@ -93,11 +113,12 @@ async def _find_holder(ctx: Context) -> Holder | None:
     return await ctx.tx.maybe(queries.find_holder, id=ctx.actor.id)
 
 
-async def _change(ctx: Context, holder: Holder, new_hash: str) -> bool:
+async def _change(ctx: Context, holder: Holder, new_hash: str, short: bool) -> bool:
     """Put the new hash in place of the one that was checked; False if another change came between."""
-    values = {"account_id": holder.id, "old_hash": holder.password_hash, "new_hash": new_hash}
+    values = {"account_id": holder.id, "old_hash": holder.password_hash, "new_hash": new_hash, "short": short}
     if not await ctx.tx.run(queries.replace_password, **values):
         return False
+    await refuse_short_alone(ctx, holder.id)  # the second factor may have gone meanwhile
     await ctx.tx.run(factor_queries.end_challenges_of_account, account_id=holder.id)
     await revoke(ctx, await ctx.tx.all(queries.end_other_sessions, account_id=holder.id, kept=ctx.actor.session))
     await audit_log.record(ctx, Action.PASSWORD_CHANGE, about=holder.id)

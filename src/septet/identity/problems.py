@@ -109,6 +109,12 @@ class WeakPassword(Invalid):
     code = "weak_password"
 
 
+class ShortPassword(Conflict):
+    """The password is long enough only beside a second factor. Choose a longer one before you remove the last."""
+
+    code = "short_password"
+
+
 class EmailTaken(Conflict):
     """There is an account with this e-mail address. Only a server that verifies no addresses says so."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, bindparam, case, delete, exists, func, literal_column, or_, select, update
+from sqlalchemy import Boolean, Integer, bindparam, case, delete, exists, func, literal_column, or_, select, update
 
 from septet.core.columns import Id, Instant, Text
 from septet.core.database import many, maybe, one, run
@@ -82,21 +82,35 @@ set_email = maybe(
     into=Account,
 )
 # Only if the password is still the one that was checked: another change may have come between.
+_still_checked = (
+    accounts.c.id == bindparam("account_id"),
+    accounts.c.password_hash == bindparam("old_hash", type_=Text),
+)
+rehash_password = run(update(accounts).where(*_still_checked).values(password_hash=bindparam("new_hash", type_=Text)))
 replace_password = run(
     update(accounts)
-    .where(accounts.c.id == bindparam("account_id"), accounts.c.password_hash == bindparam("old_hash", type_=Text))
-    .values(password_hash=bindparam("new_hash", type_=Text))
+    .where(*_still_checked)
+    .values(password_hash=bindparam("new_hash", type_=Text), password_short=bindparam("short", type_=Boolean()))
+)
+password_is_short = maybe(
+    select(accounts.c.id).where(accounts.c.id == bindparam("id"), accounts.c.password_short.is_(True)), into=Found
 )
 reset_password = one(
     update(accounts)
     .where(accounts.c.email_key == bindparam("address_key", type_=Text))
-    .values(password_hash=bindparam("new_hash", type_=Text), email_verified=True)
+    .values(
+        password_hash=bindparam("new_hash", type_=Text),
+        password_short=bindparam("short", type_=Boolean()),
+        email_verified=True,
+    )
     .returning(*_account),
     into=Account,
 )
 # Its owner proved, for the first time, to read its mail: what a stranger chose is theirs no longer.
 take_over = run(
-    update(accounts).where(accounts.c.id == bindparam("account_id")).values(email_verified=True, password_hash=None)
+    update(accounts)
+    .where(accounts.c.id == bindparam("account_id"))
+    .values(email_verified=True, password_hash=None, password_short=None)
 )
 suspension_of = one(select(accounts.c.suspended_at).where(accounts.c.id == bindparam("id")), into=Suspension)
 # Suspended again, it stays so since the first time.

@@ -118,6 +118,7 @@ async def create_account(ctx: Context, address: Address, to_be: AccountToBe, *, 
         name=to_be.name,
         locale=to_be.locale,
         password_hash=to_be.password_hash,
+        password_short=None,
         created_at=ctx.now,
         suspended_at=None,
     )

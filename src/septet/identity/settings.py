@@ -60,6 +60,9 @@ class IdentitySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         tuple[str, ...], Meta(description="Origins beside the server's own whose pages or apps may use passkeys.")
     ] = ()
     password_min: Annotated[int, Meta(ge=8, le=64, description="Characters that a new password has at least.")] = 15
+    password_min_second_factor: Annotated[
+        int, Meta(ge=8, le=64, description="Characters that are enough for who has a second factor.")
+    ] = 8
     argon2_memory: Annotated[int, Meta(ge=64, le=4_194_304, description="KiB that hashing a password uses.")] = 19_456
     argon2_time: Annotated[int, Meta(ge=1, le=100, description="Passes that hashing a password makes.")] = 2
     argon2_lanes: Annotated[int, Meta(ge=1, le=64, description="Lanes of Argon2, its parallelism.")] = 1

@@ -93,7 +93,7 @@ async def _sign_in(ctx: Context, checked: Holder, new_hash: str | None, kind: Se
         return None
     if new_hash is not None:
         values = {"account_id": holder.id, "old_hash": holder.password_hash, "new_hash": new_hash}
-        await ctx.tx.run(queries.replace_password, **values)
+        await ctx.tx.run(queries.rehash_password, **values)
     return await enter(ctx, holder, BY_PASSWORD, kind)
 
 

@@ -18,6 +18,7 @@ accounts = Table(
     Column("name", Text),
     Column("locale", Text, nullable=False),
     Column("password_hash", Text),  # null for who signs in by other means only
+    Column("password_short", Boolean),  # it is long enough only beside a second factor
     Column("created_at", Instant, nullable=False),
     Column("suspended_at", Instant),
     Index("identity_account_email_key", "email_key", unique=True),

@@ -40,7 +40,7 @@ NewPassword = Annotated[
     Meta(
         min_length=8,
         max_length=256,
-        description="At least 15 characters of any kind, unless the server is set otherwise; nothing easily guessed.",
+        description="At least 15 characters, 8 beside a second factor, unless set otherwise; nothing easily guessed.",
         examples=["correct horse battery staple"],
     ),
 ]

@@ -33,7 +33,8 @@ from septet.identity.factors.rows import Challenge, ChallengePurpose, PasskeyRow
 from septet.identity.factors.strength import require_own_strength
 from septet.identity.factors.webauthn import Registered, Unverifiable
 from septet.identity.me import reachable_me
-from septet.identity.problems import TooManyPasskeys, WrongPasskey
+from septet.identity.passwords import refuse_short_alone
+from septet.identity.problems import ShortPassword, TooManyPasskeys, WrongPasskey
 from septet.identity.proven import Method, Proven
 from septet.identity.tasks import Notice, NoticeMail
 
@@ -102,13 +103,14 @@ async def rename_passkey(ctx: Context, id: PasskeyId, body: PasskeyChanges) -> P
     return renamed
 
 
-@operation.delete("/v1/identity/me/passkeys/{id}", scope="identity:write", proof=fresh())
+@operation.delete("/v1/identity/me/passkeys/{id}", scope="identity:write", proof=fresh(), raises=(ShortPassword,))
 async def remove_passkey(ctx: Context, id: PasskeyId) -> None:
-    """Remove a passkey of yours: it signs in no more. Raises NotFound."""
+    """Remove a passkey of yours: it signs in no more. Raises NotFound; ShortPassword as for an app."""
     await require_own_strength(ctx)
     account = ctx.actor.id
     if not await ctx.tx.run(passkey_queries.delete_passkey, passkey_id=id, account_id=account):
         raise NotFound("You have no such passkey.")
+    await refuse_short_alone(ctx, account)
     factors = await ctx.tx.one(factor_queries.factors_of, account_id=account)
     if not (factors.totp or factors.passkey):
         await ctx.tx.run(factor_queries.delete_recovery_codes, account_id=account)

@@ -26,7 +26,8 @@ from septet.identity.factors.rows import TotpRow
 from septet.identity.factors.strength import require_own_strength
 from septet.identity.factors.types import RecoveryCodes, Totp, TotpProof, TotpSecret
 from septet.identity.me import reachable_me
-from septet.identity.problems import NoSecondFactor, TotpExists, WrongCode
+from septet.identity.passwords import refuse_short_alone
+from septet.identity.problems import NoSecondFactor, ShortPassword, TotpExists, WrongCode
 from septet.identity.tasks import Notice, NoticeMail
 
 log = structlog.get_logger()
@@ -96,12 +97,16 @@ async def confirm_totp(ctx: Context, body: TotpProof) -> RecoveryCodes:
     return RecoveryCodes(await replace_codes(ctx, account))
 
 
-@operation.delete("/v1/identity/me/totp", scope="identity:write", proof=fresh(factors=2))
+@operation.delete("/v1/identity/me/totp", scope="identity:write", proof=fresh(factors=2), raises=(ShortPassword,))
 async def remove_totp(ctx: Context) -> None:
-    """Remove the authenticator app. Recovery codes go with it unless there is a passkey that they stand in for."""
+    """Remove the authenticator app. Recovery codes go with it unless there is a passkey that they stand in for.
+
+    Raises ShortPassword if your password is too short to stand alone.
+    """
     account = ctx.actor.id
     if not await ctx.tx.run(queries.delete_totp, account_id=account):
         return
+    await refuse_short_alone(ctx, account)
     factors = await ctx.tx.one(queries.factors_of, account_id=account)
     if not factors.passkey:
         await ctx.tx.run(queries.delete_recovery_codes, account_id=account)
