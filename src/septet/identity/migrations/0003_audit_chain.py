@@ -1,4 +1,4 @@
-"""The audit log, chained and sealed."""
+"""An empty place: what was to stand here came with 0012."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Organisations, members, invitations and roles."""
+"""An empty place: what was to stand here came with 0014."""
 
 from __future__ import annotations
 

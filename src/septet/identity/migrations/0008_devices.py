@@ -1,4 +1,4 @@
-"""Devices that an account was used from."""
+"""An empty place: what was to stand here came with 0015."""
 
 from __future__ import annotations
 
