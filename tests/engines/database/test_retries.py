@@ -143,7 +143,7 @@ async def test_a_deadlock_is_retried_at_read_committed(url: str) -> None:
             database.write(lambda tx: crosswise(tx, "a", "b"), isolation=Isolation.READ_COMMITTED),
             database.write(lambda tx: crosswise(tx, "b", "a"), isolation=Isolation.READ_COMMITTED),
         )
-        assert attempts == 3
+        assert attempts in {3, 4}  # one of them gives way, or both at the same moment
         for name in ("a", "b"):
             assert (await database.read(lambda tx, name=name: tx.one(things.large_of, name=name))).total == 2
 
