@@ -7,7 +7,8 @@ import socket
 import httpx
 import pytest
 
-from septet.core.outbound import OutboundError, guarded, is_outside, resolve
+from septet.core.guarded_transport import guarded
+from septet.core.outbound import OutboundError, is_outside, resolve
 from support.lying_provider import lying_provider, send
 
 

@@ -11,7 +11,7 @@ from septet.app import Septet
 from septet.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from septet.core.ids import new_id
 from septet.identity.api_keys.types import NewApiKey
-from septet.identity.organisations.problems import RoleInUse
+from septet.identity.problems import RoleInUse
 from septet.identity.types import ServerRoleChange
 from support.oauth import provider
 from support.people import GRACE, MALLORY, call, refresh, register, sign_in

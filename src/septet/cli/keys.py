@@ -64,10 +64,10 @@ def reseal() -> None:
         done = run_async(lambda: _reseal(load_chosen()))
         for column in done:
             click.echo(f"{column.table}: {column.rows:,} sealed anew")
-        lost = {key_id: column.table for column in done for key_id in column.lost}
-        for key_id, table in lost.items():
-            click.echo(f"{table}: what key {key_id} sealed does not open. Put the key back, or it is lost.", err=True)
-        if lost:
+            for key_id in column.lost:
+                told = f"{column.table}: what key {key_id} sealed does not open. Put the key back, or it is lost."
+                click.echo(told, err=True)
+        if any(column.lost for column in done):
             raise SystemExit(FAILED)
 
 

@@ -85,19 +85,16 @@ class Authentication:
         )
 
     def _remember(self, token: str, verified: Verified) -> None:
-        self._remembered[token] = verified
-        if verified.actor.session is not None:
+        if verified.actor.session is not None and token not in self._remembered:  # it may be verified twice at once
             self._tokens.setdefault(verified.actor.session, []).append(token)
+        self._remembered[token] = verified
 
     def _forget(self, token: str) -> None:
         session = self._remembered.pop(token).actor.session
-        if session is None:
-            return
-        tokens = self._tokens.get(session, [])
-        if token in tokens:
-            tokens.remove(token)
-        if not tokens:
-            self._tokens.pop(session, None)
+        if session is not None:
+            self._tokens[session].remove(token)
+            if not self._tokens[session]:
+                del self._tokens[session]
 
     def _forget_expired(self) -> None:
         now = self._seconds()

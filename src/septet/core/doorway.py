@@ -34,6 +34,10 @@ class Doorway(Protocol):
         """Count one call of `what` as operations are: against the default limit, then `limit`. Raises TooMany."""
         ...
 
+    def spend_as(self, ctx: Context, operation: str) -> None:
+        """Count a call of the operation of this name, against its own limits: for a page that does its work."""
+        ...
+
     async def form(self, request: Request, most_bytes: int = 65_536) -> dict[str, str]:
         """The body, `application/x-www-form-urlencoded`, each field once.
 

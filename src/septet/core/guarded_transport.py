@@ -1,13 +1,37 @@
-"""The transport of guarded calls: it checks where a request goes, pins that address, and bounds what comes back."""
+"""The transport of guarded calls: it checks where a request goes, pins that address, and bounds what comes back.
+
+Import it where it is used: it brings httpx along, which takes its time to load, and most servers call nobody.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from ipaddress import ip_address
 
 import httpx
 
+from septet.core import outbound
 from septet.core.outbound import MOST_BYTES, OutboundError, resolve
+
+
+@asynccontextmanager
+async def guarded(named: Collection[str]) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    """A transport for httpx. `named`: hosts that the operator named, which may be inside, and without TLS on loopback.
+
+    All that is done with it together takes at most LONGEST_SECONDS. Raises OutboundError.
+    """
+    try:
+        async with (
+            asyncio.timeout(outbound.LONGEST_SECONDS),
+            httpx.AsyncHTTPTransport(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)) as inner,
+        ):
+            yield Guarded(inner, named)
+    except TimeoutError as error:
+        raise OutboundError(f"no answer within {outbound.LONGEST_SECONDS:g} seconds") from error
+    except httpx.HTTPError as error:
+        raise OutboundError(f"{type(error).__name__}: {error}") from error
 
 
 class Guarded(httpx.AsyncBaseTransport):

@@ -2,20 +2,15 @@
 
 A name is resolved once, and the address that was looked at is the one that is called, so no name can point elsewhere a
 moment later. Addresses inside this network are refused but for hosts that the operator named. Nothing is followed,
-nothing is endless: a reply has a size and a call has its time.
+nothing is endless: a reply has a size and a call has its time. `guarded_transport.py` holds calls to all this.
 """
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:  # it takes its time to load, and most servers call nobody
-    import httpx
 
 MOST_BYTES = 1_000_000
 LONGEST_SECONDS = 10.0
@@ -25,28 +20,6 @@ _LOCAL_NAT64 = ip_network("64:ff9b:1::/48")  # RFC 8215
 
 class OutboundError(Exception):
     """Another server was not called, or gave no answer that can be used. It says which and why, for the log."""
-
-
-@asynccontextmanager
-async def guarded(named: Collection[str]) -> AsyncIterator[httpx.AsyncBaseTransport]:
-    """A transport for httpx. `named`: hosts that the operator named, which may be inside, and without TLS on loopback.
-
-    All that is done with it together takes at most LONGEST_SECONDS. Raises OutboundError.
-    """
-    import httpx
-
-    from septet.core.guarded_transport import Guarded  # httpx comes with it
-
-    try:
-        async with (
-            asyncio.timeout(LONGEST_SECONDS),
-            httpx.AsyncHTTPTransport(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)) as inner,
-        ):
-            yield Guarded(inner, named)
-    except TimeoutError as error:
-        raise OutboundError(f"no answer within {LONGEST_SECONDS:g} seconds") from error
-    except httpx.HTTPError as error:
-        raise OutboundError(f"{type(error).__name__}: {error}") from error
 
 
 async def resolve(host: str, port: int, named: Collection[str]) -> str:

@@ -4,7 +4,6 @@ after the keys were rotated, so that the old ones can be removed."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -29,14 +28,13 @@ class SealedColumn(Struct, frozen=True):
     """A column that `Keyring.seal` filled, as a system's card names it.
 
     walk: rows after the id `after`, in its order, `most` of them. replace: puts `new` in place of `old` in `row_id`.
-    context: what a row's value is bound to.
+    Each value is bound to the id of its row.
     """
 
     table: str
     purpose: str
     walk: Many[SealedRow]
     replace: Run
-    context: Callable[[SealedRow], bytes]
 
 
 class Resealed(Struct):
@@ -58,11 +56,11 @@ async def reseal(runtime: Runtime, column: SealedColumn) -> Resealed:
             if key_id == runtime.keys.current:
                 continue
             try:
-                plain = runtime.keys.unseal(column.purpose, row.sealed, column.context(row))
+                plain = runtime.keys.unseal(column.purpose, row.sealed, row.id.bytes)
             except ValueError:
                 done.lost[key_id] += 1
                 continue
-            sealed = runtime.keys.seal(column.purpose, plain, column.context(row))
+            sealed = runtime.keys.seal(column.purpose, plain, row.id.bytes)
             anew.append({"row_id": row.id, "old": row.sealed, "new": sealed})
         if anew:
             await ctx.write_hot(_replace, column, anew)

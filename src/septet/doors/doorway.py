@@ -52,6 +52,10 @@ class SystemDoorway(Doorway):
         if self.runtime.floor.limits:
             self.pipeline.spend(ctx, what, (limit,))
 
+    def spend_as(self, ctx: Context, operation: str) -> None:
+        if self.runtime.floor.limits:
+            self.pipeline.spend(ctx, operation, self.runtime.registry.operations[operation].declared.limits)
+
     async def form(self, request: Request, most_bytes: int = 65_536) -> dict[str, str]:
         kind = (request.content_type or b"").partition(b";")[0].strip().lower()
         if kind != _FORM:

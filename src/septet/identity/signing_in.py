@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from uuid import UUID
 
 from septet.core.context import Context
@@ -47,12 +46,10 @@ async def sign_in(ctx: Context, body: Credentials) -> SessionReply:
 async def check_password(ctx: Context, body: Credentials, kind: SessionKind = SessionKind.TOKENS) -> Entered:
     """What comes of a password: a session, or a challenge. Raises InvalidCredentials, AccountSuspended, TooMany."""
     address = read_address(body.email)
-    place = _account_and_place(ctx, address)
-    await ctx.spend_everywhere(_TRIES_OF_AN_ACCOUNT, "sign_in", place, refusal=_TOO_MANY)
+    await ctx.spend_everywhere(_TRIES_OF_AN_ACCOUNT, "sign_in", address.hidden(ctx.client.address), refusal=_TOO_MANY)
     holder, known = await ctx.read(_find_holder, address)
     if not known:  # an account's own devices are not kept out by who guesses elsewhere
-        whose = hashlib.sha256(address.key.encode()).hexdigest()[:32]
-        await ctx.spend_everywhere(_TRIES_ELSEWHERE, "sign_in", whose, refusal=_TOO_MANY)
+        await ctx.spend_everywhere(_TRIES_ELSEWHERE, "sign_in", address.hidden(), refusal=_TOO_MANY)
     matches = await hashing(ctx.runtime).matches(holder.password_hash if holder else None, body.password)
     if holder is None or not matches:
         await ctx.write_hot(audit_log.record, Action.SIGN_IN, Outcome.REFUSED, about=holder.id if holder else None)
@@ -95,8 +92,3 @@ async def _sign_in(ctx: Context, checked: Holder, new_hash: str | None, kind: Se
         values = {"account_id": holder.id, "old_hash": holder.password_hash, "new_hash": new_hash}
         await ctx.tx.run(queries.rehash_password, **values)
     return await enter(ctx, holder, BY_PASSWORD, kind)
-
-
-def _account_and_place(ctx: Context, address: Address) -> str:
-    """Tells one account as tried from one place, without keeping the address in memory."""
-    return hashlib.sha256(f"{address.key}\0{ctx.client.address}".encode()).hexdigest()[:32]

@@ -35,7 +35,7 @@ from septet.identity.audit import chain
 from septet.identity.audit import queries as audit_queries
 from septet.identity.audit import reading as audit_reading
 from septet.identity.audit import verification as audit_verification
-from septet.identity.audit.sealing import SEALED_KEYS, key_of
+from septet.identity.audit.sealing import SEALED_KEYS, make_nobodys_key
 from septet.identity.authentication import authenticate
 from septet.identity.devices import queries as device_memory
 from septet.identity.factors import (
@@ -71,7 +71,7 @@ async def prepare(runtime: Runtime) -> None:
 
     Raises WrongSettingError for a template that does not fit.
     """
-    await runtime.context().write_hot(key_of, None)
+    await make_nobodys_key(runtime.context())
     check_templates(runtime)
     settings = runtime.settings_of(IdentitySettings)
     if settings.email_verification is EmailVerification.OFF and not _is_loopback(runtime.floor.host):

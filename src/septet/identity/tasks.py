@@ -133,7 +133,7 @@ async def sweep_expired(ctx: Context) -> None:
     await _sweep(ctx, factor_queries.sweep_challenges, ctx.now)
     await _sweep(ctx, oauth_queries.sweep_assertions, ctx.now)
     await _sweep(ctx, organisation_queries.sweep_invitations, ctx.now)
-    await _sweep(ctx, device_memory.sweep_devices, ctx.now - timedelta(days=90))
+    await _sweep(ctx, device_memory.sweep_devices, ctx.now - device_memory.KNOWN_FOR)
     await _sweep(ctx, api_key_queries.sweep_api_keys, ctx.now - timedelta(days=30))  # until then it is seen why
     await _sweep(ctx, device_queries.sweep_devices, ctx.now - _HOUR)
     await _sweep(ctx, oauth_queries.sweep_codes, ctx.now - _HOUR)  # until then a copied one ends what it gave

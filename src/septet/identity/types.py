@@ -49,6 +49,14 @@ LinkToken = Annotated[
     str, Meta(min_length=1, max_length=128, description="What follows the full stop in the link in the mail.")
 ]
 
+RoleName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9_-]{0,39}$(?!\n)",
+        description="A role: small letters, digits, - and _.",
+        examples=["editor"],
+    ),
+]
 DEFAULT_LOCALE = "en"
 
 

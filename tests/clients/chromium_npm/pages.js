@@ -1,5 +1,5 @@
-// Chromium on the pages: a person signs in for an app and says yes; a passkey of a virtual authenticator is added, signs
-// in by itself, and is the second factor. Arguments: Chromium, its folder, the server, a person's address and password,
+// Chromium on the pages: a person signs in for an app and says yes; a passkey of a virtual authenticator is added and
+// removed on the page of their account, signs in by itself, and is the second factor; a link's secret leaves the address. Arguments: Chromium, its folder, the server, a person's address and password,
 // and the app's address to ask at.
 
 import assert from 'node:assert/strict'
@@ -48,9 +48,37 @@ assert.ok(new URL(page.url()).searchParams.get('code'))
 
 const devtools = await page.createCDPSession()
 await devtools.send('WebAuthn.enable')
-await devtools.send('WebAuthn.addVirtualAuthenticator', {
+const { authenticatorId } = await devtools.send('WebAuthn.addVirtualAuthenticator', {
   options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
 })
+
+// On the page of one's account: a passkey is made, and taken away again once it has proven who asks.
+await page.goto(`${server}/identity/account`)
+await page.waitForSelector('form[data-new-passkey]:not([hidden])')
+await page.$eval('form[data-new-passkey] input[name=name]', (input) => { input.value = 'Phone' })
+await press('form[data-new-passkey] button')
+const shown = () => page.$eval('main', (main) => main.innerText)
+assert.ok((await shown()).includes('Phone'))
+await press('form:has(input[value=remove-passkey]) button')
+assert.equal(new URL(page.url()).pathname, '/identity/account/proof')
+await page.waitForSelector('form[data-passkey]:not([hidden])')
+await press('form[data-passkey] button')
+assert.equal(new URL(page.url()).pathname, '/identity/account')
+await press('form:has(input[value=remove-passkey]) button')
+assert.equal(new URL(page.url()).searchParams.get('done'), 'remove-passkey')
+await devtools.send('WebAuthn.clearCredentials', { authenticatorId })
+
+// A page that a link leads to: what is secret leaves the address, and the form carries it.
+await page.goto(`${server}/identity/verify`)
+assert.ok(await page.$('form[data-link][hidden]'))
+await page.goto(`${server}/identity/sign-in`)
+await page.goto(`${server}/identity/verify#01a209d5-289e-7a2c-843e-115e4f29975a.secret`)
+await page.waitForSelector('form[data-link]:not([hidden])')
+assert.equal(await page.evaluate(() => location.hash), '')
+await page.type('input[name=password]', 'seven ravens over the weir')
+await press('form[data-link] button')
+assert.ok((await shown()).includes('wrong, used up or expired'))
+
 await page.goto(`${server}/identity/sign-in`)
 assert.equal(await called(), email)
 const added = await page.evaluate(async () => {

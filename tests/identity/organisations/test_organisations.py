@@ -12,8 +12,9 @@ from septet.app import Septet
 from septet.core.errors import Conflict, Forbidden, NotFound, TooMany
 from septet.core.ids import new_id
 from septet.identity.events import OrganisationDeleted
-from septet.identity.organisations.problems import LastOwner, RoleInUse
+from septet.identity.organisations.problems import LastOwner
 from septet.identity.organisations.types import MemberRole, NewInvitation, NewOrganisation, RolePermissions
+from septet.identity.problems import RoleInUse
 from septet.identity.settings import EmailVerification
 from septet.identity.types import NewAccount
 from support.app import Clock

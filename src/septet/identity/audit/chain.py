@@ -131,6 +131,4 @@ async def _count_waiting(ctx: Context) -> int:
     return (await ctx.tx.one(queries.count_unchained)).number
 
 
-SEALED_STATE = SealedColumn(
-    "identity_audit_chain", _PURPOSE, queries.sealed_states, queries.reseal_state, context=lambda row: row.id.bytes
-)
+SEALED_STATE = SealedColumn("identity_audit_chain", _PURPOSE, queries.sealed_states, queries.reseal_state)

@@ -10,7 +10,7 @@ from septet.core.paging import page
 from septet.core.types import AccountId, CursorText, Limit, Page
 from septet.identity.audit import queries
 from septet.identity.audit.rows import Details, EntrySeen, Key
-from septet.identity.audit.sealing import NOBODY, unseal
+from septet.identity.audit.sealing import NOBODY, sealed_for, unseal
 from septet.identity.audit.types import AuditRecord, AuditRecordId, OwnAuditRecord
 
 _NONE = UUID(int=0)  # no key's id
@@ -82,14 +82,14 @@ def _record(ctx: Context, entry: EntrySeen, nobody: Key | None) -> AuditRecord:
 
 
 def _key_of(entry: EntrySeen, nobody: Key | None) -> Key | None:
-    """What its details are sealed with: the key of who did it, or of whom it is about, or nobody's."""
-    for key_id, account, sealed in (
-        (entry.actor_key, entry.actor_id, entry.actor_sealed_key),
-        (entry.about_key, entry.about_id, entry.about_sealed_key),
-    ):
-        if key_id is not None:
-            return None if account is None or sealed is None else Key(account, key_id, sealed)
-    return nobody
+    """What its details are sealed with; None once that key was destroyed."""
+    key_id = sealed_for(entry)
+    if key_id is None:
+        return nobody
+    by_actor = key_id == entry.actor_key
+    account = entry.actor_id if by_actor else entry.about_id
+    sealed = entry.actor_sealed_key if by_actor else entry.about_sealed_key
+    return None if account is None or sealed is None else Key(account, key_id, sealed)
 
 
 def _own(record: AuditRecord, whose: AccountId) -> OwnAuditRecord:

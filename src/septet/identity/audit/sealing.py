@@ -39,10 +39,25 @@ async def key_of(ctx: Context, account: AccountId | None) -> Key:
     """The key that entries about an account, or nobody, are sealed with: nobody's too for an account that is gone."""
     whose = NOBODY if account is None else account
     found = await ctx.tx.maybe(queries.find_key, account_id=whose)
-    if found is None or ctx.runtime.keys.key_id_of(found.sealed_key) not in ctx.runtime.keys.ids:
+    if not _opens(ctx, found):
         await _make_key(ctx, whose, found)
         found = await ctx.tx.maybe(queries.find_key, account_id=whose)  # of several at once, the first one's is kept
     return found or await key_of(ctx, None)
+
+
+async def make_nobodys_key(ctx: Context) -> None:
+    """At start, so that what concerns nobody takes as long as what concerns an account; writes only if it must."""
+    if not _opens(ctx, await ctx.read(_find_nobodys)):
+        await ctx.write_hot(key_of, None)
+
+
+def _opens(ctx: Context, key: Key | None) -> bool:
+    """Whether there is such a key, and the server's key that sealed it was not taken away."""
+    return key is not None and ctx.runtime.keys.key_id_of(key.sealed_key) in ctx.runtime.keys.ids
+
+
+async def _find_nobodys(ctx: Context) -> Key | None:
+    return await ctx.tx.maybe(queries.find_key, account_id=NOBODY)
 
 
 async def _make_key(ctx: Context, whose: AccountId, lost: Key | None) -> None:
@@ -74,6 +89,11 @@ def unseal(ring: Keyring, key: Key, entry: Entry | EntrySeen) -> Details:
         raise ValueError("this entry was changed, or not written here") from None
 
 
+def sealed_for(entry: Entry | EntrySeen) -> UUID | None:
+    """Whose key its details are sealed with: who did it, else whom it is about, else nobody's, None."""
+    return entry.actor_key or entry.about_key
+
+
 def plain_fields(entry: Entry | EntrySeen) -> list[Any]:
     return [entry.id, entry.created_at, entry.action, entry.outcome, entry.about_key, entry.actor_key]
 
@@ -84,6 +104,4 @@ def _cipher(ring: Keyring, account: AccountId, sealed_key: bytes) -> AESGCM:
     return AESGCM(ring.unseal(_PURPOSE, sealed_key, account.bytes))
 
 
-SEALED_KEYS = SealedColumn(
-    "identity_audit_key", _PURPOSE, queries.sealed_keys, queries.reseal_key, context=lambda row: row.id.bytes
-)
+SEALED_KEYS = SealedColumn("identity_audit_key", _PURPOSE, queries.sealed_keys, queries.reseal_key)

@@ -14,7 +14,7 @@ from septet.core.operation import operation
 from septet.identity.audit import queries
 from septet.identity.audit.chain import ChainBrokenError, State, link, read_state
 from septet.identity.audit.rows import Entry, Key
-from septet.identity.audit.sealing import NOBODY, unseal
+from septet.identity.audit.sealing import NOBODY, sealed_for, unseal
 from septet.identity.audit.types import AuditFault, AuditVerification, Fault
 
 _PAGE = 500
@@ -103,7 +103,7 @@ async def _walk(ctx: Context, state: State, faults: _Faults, anchor: tuple[int, 
 
 async def _opens(ctx: Context, entry: Entry, keys: dict[UUID | None, Key | None]) -> bool:
     """Whether its seal is whole. What was sealed for a person who was erased opens no more, and is not asked to."""
-    of = entry.actor_key or entry.about_key
+    of = sealed_for(entry)
     if of not in keys:
         if len(keys) >= _PAGE:
             keys.clear()

@@ -7,7 +7,6 @@ from places that are not known, the owner goes on signing in from theirs: see `s
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
 
 from septet.core.context import Client, Context
 from septet.core.types import AccountId
@@ -16,8 +15,6 @@ from septet.identity.devices import queries
 from septet.identity.devices.names import name_of
 from septet.identity.rows import Holder
 from septet.identity.tasks import Notice, NoticeMail
-
-KNOWN_FOR = timedelta(days=90)
 
 
 def place_of(account: AccountId, client: Client) -> bytes:
@@ -29,7 +26,7 @@ def place_of(account: AccountId, client: Client) -> bytes:
 async def is_known(ctx: Context, account: AccountId) -> bool:
     """Whether the caller's device is one that the account was signed in from, in the open transaction."""
     seen = await ctx.tx.maybe(queries.find_device, account_id=account, place_hash=place_of(account, ctx.client))
-    return seen is not None and seen.seen_at > ctx.now - KNOWN_FOR
+    return seen is not None and seen.seen_at > ctx.now - queries.KNOWN_FOR
 
 
 async def remember(ctx: Context, account: AccountId) -> None:
@@ -51,5 +48,5 @@ async def greet(ctx: Context, holder: Holder) -> None:
 
 async def _is_first(ctx: Context, holder: Holder) -> bool:
     """Whether nobody ever signed in to it. Of an older account, devices may have been forgotten."""
-    young = holder.created_at > ctx.now - KNOWN_FOR
+    young = holder.created_at > ctx.now - queries.KNOWN_FOR
     return young and not await ctx.tx.all(queries.devices_of, account_id=holder.id)

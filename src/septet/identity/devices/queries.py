@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from sqlalchemy import Integer, bindparam, delete, select, tuple_
@@ -10,6 +10,8 @@ from sqlalchemy import Integer, bindparam, delete, select, tuple_
 from septet.core.database import many, maybe, run
 from septet.identity.devices.tables import devices
 from septet.identity.statements import insert_row
+
+KNOWN_FOR = timedelta(days=90)
 
 
 class Seen(Struct, frozen=True):

@@ -145,9 +145,7 @@ def step_of(seed: str, code: str, now: int) -> int | None:
     return found
 
 
-SEALED_SEEDS = SealedColumn(
-    "identity_totp", _PURPOSE, queries.sealed_seeds, queries.reseal_seed, context=lambda row: row.id.bytes
-)
+SEALED_SEEDS = SealedColumn("identity_totp", _PURPOSE, queries.sealed_seeds, queries.reseal_seed)
 
 
 def _seal(ctx: Context, account: AccountId, seed: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -26,9 +26,8 @@ from septet.identity.oauth.authorization import (
     refused_by_person,
 )
 from septet.identity.oauth.scopes import described
-from septet.identity.translations import words
 from septet.identity.web.forms import AUTHORIZE, see_other
-from septet.identity.web.language import language_of
+from septet.identity.web.pages import fault, page
 
 _ASKING = per_minute(120, by="address")
 
@@ -55,7 +54,7 @@ class AuthorizePages:
         except RefusedError as refused:
             return see_other(refused.to)
         except Problem as problem:
-            return self._fault(request, problem)
+            return fault(self._doorway, request, problem)
         return self._take(request, ctx, asked, here, step)
 
     async def posted(self, request: Request) -> Reply:
@@ -63,7 +62,7 @@ class AuthorizePages:
         try:
             form = await self._doorway.form(request)
         except Problem as problem:
-            return self._fault(request, problem)
+            return fault(self._doorway, request, problem)
         return see_other(f"{AUTHORIZE}?{urlencode(form)}")
 
     async def consent(self, request: Request) -> Reply:
@@ -76,7 +75,7 @@ class AuthorizePages:
         except RefusedError as refused:
             return self._leave(request, None, refused.to)
         except Problem as problem:
-            return self._fault(request, problem)
+            return fault(self._doorway, request, problem)
         here = await browser_sessions.present(ctx)
         if here is None or form.get("account") != str(here.holder.id):  # signed out, or in as another, meanwhile
             return see_other(f"{AUTHORIZE}?{urlencode(asked.query)}")
@@ -108,14 +107,6 @@ class AuthorizePages:
         """To the client, after a form: by a page of its own, as `form-action` holds for redirects too."""
         return self._page(request, "onward", here, to=to)
 
-    def _fault(self, request: Request, problem: Problem) -> Reply:
-        """Told to the person, and sent nowhere: who asks, or where to answer, is not certain."""
-        shaped = self._doorway.refusal(request, problem)
-        reply = self._page(request, "fault", None, problem=problem)
-        reply.status = 400 if shaped.status == 422 else shaped.status
-        reply.headers += shaped.headers
-        return reply
-
     def _page(self, request: Request, template: str, here: Browsing | None, **values: Any) -> Reply:
-        spoken: Mapping[str, Any] = words(language_of(request, here.holder.locale if here else None))
-        return self._doorway.page(request, template, here=here, **spoken, **values)
+        locale = here.holder.locale if here else None
+        return page(self._doorway, request, template, locale=locale, here=here, **values)

@@ -16,9 +16,8 @@ from septet.identity.browser_sessions import Browsing
 from septet.identity.oauth.device import PAGE, answer, find_waiting
 from septet.identity.oauth.rows import DeviceRow
 from septet.identity.oauth.scopes import described, granted_now
-from septet.identity.translations import words
 from septet.identity.web.forms import own_address, see_other
-from septet.identity.web.language import language_of
+from septet.identity.web.pages import page
 
 _ASKING = per_minute(60, by="address")
 
@@ -74,18 +73,14 @@ class DevicePages:
         return self._page(request, "device-done", here, yes=yes)
 
     def _form(self, request: Request, here: Browsing, typed: str, problem: Problem | None = None) -> Reply:
-        reply = self._page(request, "device", here, problem=problem, typed=typed[:20])
-        if problem is not None:
-            shaped = self._doorway.refusal(request, problem)
-            reply.status = shaped.status
-            reply.headers += shaped.headers
-        return reply
+        return self._page(request, "device", here, problem, typed=typed[:20])
 
     def _ask(self, request: Request, ctx: Context, here: Browsing, device: DeviceRow, typed: str) -> Reply:
         registry = ctx.runtime.registry
         scopes = described(registry, granted_now(registry, device.scope.split(), here.holder))
         return self._page(request, "device-consent", here, device=device, scopes=scopes, typed=typed)
 
-    def _page(self, request: Request, template: str, here: Browsing, **values: Any) -> Reply:
-        spoken = words(language_of(request, here.holder.locale))
-        return self._doorway.page(request, template, here=here, **spoken, **values)
+    def _page(
+        self, request: Request, template: str, here: Browsing, problem: Problem | None = None, **values: Any
+    ) -> Reply:
+        return page(self._doorway, request, template, problem, locale=here.holder.locale, here=here, **values)

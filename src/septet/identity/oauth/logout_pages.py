@@ -13,9 +13,8 @@ from septet.core.message import Reply, Request, Route
 from septet.identity import browser_sessions
 from septet.identity.browser_sessions import Browsing
 from septet.identity.oauth.logout import Leaving, is_certain, leave, read_logout
-from septet.identity.translations import words
 from septet.identity.web.forms import see_other
-from septet.identity.web.language import language_of
+from septet.identity.web.pages import fault, page
 
 _LOGOUT = "/oauth2/logout"
 _ASKING = per_minute(120, by="address")
@@ -40,20 +39,19 @@ class LogoutPages:
             query = self._doorway.query(request)
             leaving = await read_logout(ctx, query)
         except Problem as problem:
-            return self._fault(request, problem)
+            return fault(self._doorway, request, problem)
         here = await browser_sessions.present(ctx)
         if is_certain(leaving, here):
             return await self._leave(request, ctx, leaving, here, by_form=False)
         assert here is not None  # else it were certain
-        spoken = words(language_of(request, here.holder.locale))
-        return self._doorway.page(request, "logout", here=here, asked=urlencode(query), **spoken)
+        return page(self._doorway, request, "logout", locale=here.holder.locale, here=here, asked=urlencode(query))
 
     async def posted(self, request: Request) -> Reply:
         """A client may ask by POST (section 2); no cookie comes along with that."""
         try:
             form = await self._doorway.form(request)
         except Problem as problem:
-            return self._fault(request, problem)
+            return fault(self._doorway, request, problem)
         return see_other(f"{_LOGOUT}?{urlencode(form)}")
 
     async def confirm(self, request: Request) -> Reply:
@@ -64,7 +62,7 @@ class LogoutPages:
             form = await self._doorway.form(request)
             leaving = await read_logout(ctx, dict(parse_qsl(form.get("asked", ""), keep_blank_values=True)))
         except Problem as problem:
-            return self._fault(request, problem)
+            return fault(self._doorway, request, problem)
         return await self._leave(request, ctx, leaving, await browser_sessions.present(ctx), by_form=True)
 
     async def _leave(
@@ -72,15 +70,8 @@ class LogoutPages:
     ) -> Reply:
         await leave(ctx, leaving, here)
         if leaving.back_to is not None and by_form:  # `form-action` holds for redirects too
-            reply = self._doorway.page(request, "onward", to=leaving.back_to, **words(language_of(request)))
+            reply = page(self._doorway, request, "onward", to=leaving.back_to)
         else:
             reply = see_other(leaving.back_to or "/identity/sign-out")
         self._doorway.sign_out(reply)
-        return reply
-
-    def _fault(self, request: Request, problem: Problem) -> Reply:
-        shaped = self._doorway.refusal(request, problem)
-        reply = self._doorway.page(request, "fault", problem=problem, **words(language_of(request)))
-        reply.status = 400 if shaped.status == 422 else shaped.status
-        reply.headers += shaped.headers
         return reply

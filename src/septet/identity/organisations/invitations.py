@@ -6,7 +6,6 @@ sends their own words by it. What is told to who invites does not depend on whet
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 
 from septet.core.context import Context
@@ -54,8 +53,7 @@ async def invite(ctx: Context, id: OrganisationId, body: NewInvitation) -> Invit
     if waiting.number >= _MOST_INVITATIONS:
         raise Conflict(f"At most {_MOST_INVITATIONS} invitations at a time.")
     address = read_address(body.email)
-    whom = hashlib.sha256(address.key.encode()).hexdigest()[:32]
-    ctx.spend(_TO_ONE_ADDRESS, "invite", whom, refusal="This address was invited often enough for now.")
+    ctx.spend(_TO_ONE_ADDRESS, "invite", address.hidden(), refusal="This address was invited often enough for now.")
     made = await ctx.tx.one(
         queries.insert_invitation,
         id=new_id(),

@@ -9,9 +9,3 @@ class LastOwner(Conflict):
     """An organisation never is without an owner. Make someone else one first, or delete it."""
 
     code = "last_owner"
-
-
-class RoleInUse(Conflict):
-    """Somebody has this role, or is invited to it. Give them another first."""
-
-    code = "role_in_use"

@@ -8,8 +8,9 @@ from septet.core.operation import operation
 from septet.identity.organisations import queries
 from septet.identity.organisations.membership import allowed, permissions_of, reachable_membership, refuse_beyond
 from septet.identity.organisations.permissions import BUILT_IN, ROLES_MANAGE
-from septet.identity.organisations.problems import RoleInUse
-from septet.identity.organisations.types import OrganisationId, OrganisationRole, RoleName, RolePermissions
+from septet.identity.organisations.types import OrganisationId, OrganisationRole, RolePermissions
+from septet.identity.problems import RoleInUse
+from septet.identity.types import RoleName
 
 _MOST_ROLES = 50
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from msgspec import Meta
 
 from septet.core.types import AccountId, Input, Instant, Output
-from septet.identity.types import Email
+from septet.identity.types import Email, RoleName
 
 OrganisationId = NewType("OrganisationId", UUID)
 InvitationId = NewType("InvitationId", UUID)
@@ -20,14 +20,6 @@ OrganisationName = Annotated[
         max_length=100,
         description="What the organisation is called, on one line.",
         examples=["Analytical Engines"],
-    ),
-]
-RoleName = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z][a-z0-9_-]{0,39}$(?!\n)",
-        description="A role: small letters, digits, - and _.",
-        examples=["editor"],
     ),
 ]
 Permissions = Annotated[

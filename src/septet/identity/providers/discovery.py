@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct, field
 
 from septet.core.context import Context
-from septet.core.outbound import OutboundError, guarded
+from septet.core.outbound import OutboundError
 from septet.identity.settings import IdentitySettings
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ async def _kept(ctx: Context) -> _Kept:
 
 async def _fetch(url: str, issuer: str, of: type[Any]) -> Any:
     import httpx
+
+    from septet.core.guarded_transport import guarded
 
     async with (
         guarded(named_hosts(issuer)) as transport,

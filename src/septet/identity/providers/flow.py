@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from septet.core.context import Context
 from septet.core.errors import Unavailable
-from septet.core.outbound import OutboundError, guarded
+from septet.core.outbound import OutboundError
 from septet.identity.codes import same
 from septet.identity.oauth.codes import challenge_of
 from septet.identity.problems import ProviderRefused
@@ -94,6 +94,8 @@ async def _exchange(ctx: Context, found: discovery.Metadata, code: str, verifier
     """The ID token that the code gives. Raises OutboundError."""
     import httpx
     from authlib.oauth2.rfc6749.parameters import prepare_token_request
+
+    from septet.core.guarded_transport import guarded
 
     settings = ctx.settings(IdentitySettings)
     id, secret = settings.provider_client_id, settings.provider_client_secret

@@ -13,6 +13,7 @@ from septet.identity.providers.discovery import issuer_of
 from septet.identity.providers.linking import enter_by
 from septet.identity.web.entrance import Entrance
 from septet.identity.web.forms import own_path, see_other
+from septet.identity.web.pages import page
 
 _TRIES = per_minute(30, by="address")
 _ASIDE = "provider"
@@ -40,7 +41,7 @@ class ProviderPages:
             onward = own_path(self._doorway.query(request).get("continue"))
             to, kept = await flow.begin(ctx, onward if len(onward) <= _LONGEST_ONWARD else "/")
         except Problem as problem:
-            return self._entrance.page(request, "fault", problem)
+            return page(self._doorway, request, "fault", problem)
         reply = see_other(to)
         self._doorway.set_aside(reply, _ASIDE, kept, flow.HOLDS_SECONDS)
         return reply
@@ -54,6 +55,6 @@ class ProviderPages:
             told, onward = await flow.finish(ctx, query, kept)
             reply = await self._entrance.let_in(request, ctx, await ctx.write(enter_by, told), onward)
         except Problem as problem:
-            reply = self._entrance.page(request, "fault", problem)
+            reply = page(self._doorway, request, "fault", problem)
         self._doorway.set_aside(reply, _ASIDE, "", 0)
         return reply

@@ -11,10 +11,9 @@ import msgspec
 from septet.core.doorway import Doorway
 from septet.core.errors import Problem, ProofRequired, Unauthenticated
 from septet.core.message import Reply, Request, Route
-from septet.identity.translations import words
 from septet.identity.web.account_forms import FORMS, TOLD
 from septet.identity.web.forms import see_other
-from septet.identity.web.language import language_of
+from septet.identity.web.pages import page
 from septet.identity.web.proof import PAGE as PROOF
 from septet.identity.web.qr_codes import qr_code
 
@@ -105,11 +104,5 @@ class AccountPages:
 
     def _page(self, request: Request, template: str, problem: Problem | None = None, **values: Any) -> Reply:
         account = values.get("account")
-        spoken = words(language_of(request, account.locale if account else None))
         known = {"form": {}, "given": None, "qr": qr_code, **values}
-        reply = self._doorway.page(request, template, problem=problem, **spoken, **known)
-        if problem is not None:
-            shaped = self._doorway.refusal(request, problem)
-            reply.status = shaped.status
-            reply.headers += [header for header in shaped.headers if header[0] != b"www-authenticate"]
-        return reply
+        return page(self._doorway, request, template, problem, locale=account.locale if account else None, **known)

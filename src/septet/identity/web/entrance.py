@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from septet.core.context import Context
 from septet.core.doorway import Doorway
 from septet.core.errors import Problem
@@ -11,10 +9,8 @@ from septet.core.message import Reply, Request
 from septet.identity import browser_sessions
 from septet.identity.entering import Challenged, Entered
 from septet.identity.sessions import Opened
-from septet.identity.settings import IdentitySettings
-from septet.identity.translations import words
 from septet.identity.web.forms import AUTHORIZE, see_other
-from septet.identity.web.language import language_of
+from septet.identity.web.pages import page
 
 
 class Entrance:
@@ -28,7 +24,8 @@ class Entrance:
 
     def ask_second(self, request: Request, asked: Challenged, onward: str, problem: Problem | None = None) -> Reply:
         """Where an answer was wrong, a passkey is not asked for again: what it signs works once."""
-        return self.page(
+        return page(
+            self._doorway,
             request,
             "second-factor",
             problem,
@@ -37,19 +34,6 @@ class Entrance:
             passkey=asked.passkey,
             onward=onward,
         )
-
-    def page(self, request: Request, template: str, problem: Problem | None = None, **values: Any) -> Reply:
-        """A page; with what went wrong, under the status and headers that every door gives it."""
-        settings = self._doorway.runtime.settings_of(IdentitySettings)
-        spoken = words(language_of(request))
-        reply = self._doorway.page(
-            request, template, problem=problem, password_min=settings.password_min, **spoken, **values
-        )
-        if problem is not None:
-            shaped = self._doorway.refusal(request, problem)
-            reply.status = shaped.status
-            reply.headers += [header for header in shaped.headers if header[0] != b"www-authenticate"]
-        return reply
 
     async def _signed_in(self, request: Request, ctx: Context, opened: Opened, onward: str) -> Reply:
         """The cookie of the new session. The one that this browser had before ends: none is carried on."""
@@ -68,5 +52,5 @@ class Entrance:
         forms of ours be sent elsewhere.
         """
         if onward.startswith(AUTHORIZE):
-            return self._doorway.page(request, "onward", to=onward, **words(language_of(request, locale)))
+            return page(self._doorway, request, "onward", locale=locale, to=onward)
         return see_other(onward)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from septet.core.doorway import Doorway
-from septet.core.limits import per_minute
 from septet.core.message import Request, Route
 from septet.identity import browser_sessions
 from septet.identity.administrators import make_first
@@ -13,8 +12,6 @@ from septet.identity.rows import SessionKind
 from septet.identity.types import FirstAdministrator
 from septet.identity.web.forms import read_form
 from septet.identity.web.links import LinkPage
-
-_TRIES = per_minute(10, by="address")
 
 
 class FirstAdministratorPage:
@@ -27,7 +24,7 @@ class FirstAdministratorPage:
 
     async def _use_link(self, request: Request, form: dict[str, str]) -> str:
         ctx = self._doorway.nobodys(request)
-        self._doorway.spend(ctx, _TRIES, "make_first_administrator")
+        self._doorway.spend_as(ctx, "make_first_administrator")
         fields = {**form, "token": form.get("secret", "")}
         opened = await make_first(
             ctx, read_form(fields, FirstAdministrator, "token", "email", "password"), SessionKind.BROWSER

@@ -8,7 +8,7 @@ from septet.core.doorway import Doorway
 from septet.core.errors import Invalid, Problem
 from septet.core.message import Reply, Request, Route
 from septet.identity.types import VerificationId
-from septet.identity.web.entrance import Entrance
+from septet.identity.web.pages import page
 from septet.identity.web.verification_ids import read_verification_id
 
 Use = Callable[[Request, dict[str, str]], Awaitable[str]]
@@ -22,7 +22,6 @@ class LinkPage:
 
     def __init__(self, doorway: Doorway, name: str, use: Use) -> None:
         self._doorway = doorway
-        self._entrance = Entrance(doorway)
         self._name = name
         self._use = use
 
@@ -34,7 +33,7 @@ class LinkPage:
         )
 
     async def show(self, request: Request) -> Reply:
-        return self._entrance.page(request, self._name, secret="", email="")
+        return page(self._doorway, request, self._name, secret="", email="")
 
     async def use(self, request: Request) -> Reply:
         self._doorway.refuse_cross_site(request)
@@ -43,8 +42,8 @@ class LinkPage:
             told = await self._use(request, form)
         except Problem as problem:
             kept = {name: form.get(name, "") for name in ("secret", "email")}
-            return self._entrance.page(request, self._name, problem, **kept)
-        return self._entrance.page(request, "ready", told=told)
+            return page(self._doorway, request, self._name, problem, **kept)
+        return page(self._doorway, request, "ready", told=told)
 
 
 def read_secret(text: str) -> tuple[VerificationId, str]:

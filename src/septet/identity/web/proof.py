@@ -22,11 +22,10 @@ from septet.identity.rows import SessionKind
 from septet.identity.settings import IdentitySettings
 from septet.identity.sign_in_codes import send_code
 from septet.identity.types import AddressOnly
-from septet.identity.web.entrance import Entrance
 from septet.identity.web.forms import own_path, read_form, read_json, see_other
+from septet.identity.web.pages import page
 
 PAGE = "/identity/account/proof"
-_TRIES = per_minute(10)
 _MAILS = per_minute(5)
 _FIELDS = ("password", "code", "recovery_code", "email_code", "email_code_id")
 
@@ -34,7 +33,6 @@ _FIELDS = ("password", "code", "recovery_code", "email_code", "email_code_id")
 class ProofPages:
     def __init__(self, doorway: Doorway) -> None:
         self._doorway = doorway
-        self._entrance = Entrance(doorway)
 
     def routes(self) -> Sequence[Route]:
         return (
@@ -64,7 +62,7 @@ class ProofPages:
                 self._doorway.spend(ctx, _MAILS, "request_sign_in_code")
                 sent = await ctx.write_hot(send_code, AddressOnly(email=here.holder.email))
                 return await self._form(request, ctx, here, onward, mailed=str(sent.id))
-            self._doorway.spend(ctx, _TRIES, "prove_anew")
+            self._doorway.spend_as(ctx, "prove_anew")
             opened = await prove(ctx, _read(form), SessionKind.BROWSER)
         except Problem as problem:
             return await self._form(request, ctx, here, onward, problem, mailed=mailed)
@@ -94,7 +92,7 @@ class ProofPages:
             "codes": ctx.settings(IdentitySettings).sign_in_codes,
             "mailed": mailed,
         }
-        return self._entrance.page(request, "proof", problem, **values)
+        return page(self._doorway, request, "proof", problem, **values)
 
 
 def _read(form: Mapping[str, str]) -> ProofAnew:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from septet.core.doorway import Doorway
 from septet.core.errors import Problem
-from septet.core.limits import per_minute
 from septet.core.message import Reply, Request, Route
 from septet.identity import browser_sessions
 from septet.identity.registrations import begin_registration, finish_registration
@@ -17,9 +16,9 @@ from septet.identity.web.entrance import Entrance
 from septet.identity.web.forms import own_path, read_form
 from septet.identity.web.language import language_of
 from septet.identity.web.links import LinkPage, read_secret
+from septet.identity.web.pages import page
 from septet.identity.web.verification_ids import read_verification_id
 
-_TRIES = per_minute(30, by="address")
 _REGISTER = "/identity/register"
 
 
@@ -40,7 +39,7 @@ class RegisteringPages:
     async def show(self, request: Request) -> Reply:
         query = self._doorway.query(request)
         onward = own_path(query.get("continue"))
-        return self._entrance.page(request, "register", onward=onward, email=query.get("email", ""), name="")
+        return page(self._doorway, request, "register", onward=onward, email=query.get("email", ""), name="")
 
     async def register(self, request: Request) -> Reply:
         """What comes next looks the same whether or not the address has an account."""
@@ -49,16 +48,16 @@ class RegisteringPages:
         ctx, onward = self._doorway.nobodys(request), own_path(form.get("continue"))
         email = form.get("email", "")
         try:
-            self._doorway.spend(ctx, _TRIES, "register")
+            self._doorway.spend_as(ctx, "register")
             fields = {**form, "locale": language_of(request)}
             body = read_form(fields, NewAccount, "email", "password", "name", "locale")
             begun = await begin_registration(ctx, body, SessionKind.BROWSER)
         except Problem as problem:
             name = form.get("name", "")
-            return self._entrance.page(request, "register", problem, onward=onward, email=email, name=name)
+            return page(self._doorway, request, "register", problem, onward=onward, email=email, name=name)
         if isinstance(begun, Opened):
             return await self._entrance.let_in(request, ctx, begun, onward)
-        return self._entrance.page(request, "register-code", id=begun, onward=onward, email=email)
+        return page(self._doorway, request, "register-code", id=begun, onward=onward, email=email)
 
     async def type_code(self, request: Request) -> Reply:
         """The code from the mail: the account is made, and signed in here."""
@@ -67,18 +66,18 @@ class RegisteringPages:
         ctx, onward = self._doorway.nobodys(request), own_path(form.get("continue"))
         id = read_verification_id(form.get("id"))
         try:
-            self._doorway.spend(ctx, _TRIES, "verify_registration")
+            self._doorway.spend_as(ctx, "verify_registration")
             code = read_form({**form, "verification_id": str(id)}, VerificationProof, "verification_id", "code")
             opened = await finish_registration(ctx, code, SessionKind.BROWSER)
         except Problem as problem:
             email = form.get("email", "")
-            return self._entrance.page(request, "register-code", problem, id=id, onward=onward, email=email)
+            return page(self._doorway, request, "register-code", problem, id=id, onward=onward, email=email)
         return await self._entrance.let_in(request, ctx, opened, onward)
 
     async def _use_link(self, request: Request, form: dict[str, str]) -> str:
         """Nobody is signed in by it: a link may be a stranger's, to an account of theirs."""
         ctx = self._doorway.nobodys(request)
-        self._doorway.spend(ctx, _TRIES, "verify_registration")
+        self._doorway.spend_as(ctx, "verify_registration")
         id, token = read_secret(form.get("secret", ""))
         fields = {**form, "verification_id": str(id), "token": token}
         body = read_form(fields, VerificationProof, "verification_id", "token", "password")

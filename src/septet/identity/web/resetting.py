@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from septet.core.context import Context
 from septet.core.doorway import Doorway
 from septet.core.errors import Problem
-from septet.core.limits import per_minute
 from septet.core.message import Reply, Request, Route
 from septet.identity.password_resets import request_password_reset, reset_password
 from septet.identity.types import AddressOnly, PasswordResetProof, VerificationId
-from septet.identity.web.entrance import Entrance
 from septet.identity.web.forms import read_form
 from septet.identity.web.links import LinkPage, read_secret
+from septet.identity.web.pages import page
 from septet.identity.web.verification_ids import read_verification_id
 
-_TRIES = per_minute(30, by="address")
-_MAILS = per_minute(20, by="address")
 _FORGOTTEN = "/identity/forgotten"
 _DONE = "Your password is set. You can sign in with it now."
 
@@ -25,7 +22,6 @@ _DONE = "Your password is set. You can sign in with it now."
 class ResettingPages:
     def __init__(self, doorway: Doorway) -> None:
         self._doorway = doorway
-        self._entrance = Entrance(doorway)
         self._link = LinkPage(doorway, "reset", self._use_link)
 
     def routes(self) -> Sequence[Route]:
@@ -37,18 +33,18 @@ class ResettingPages:
         )
 
     async def show(self, request: Request) -> Reply:
-        return self._entrance.page(request, "forgotten", email=self._doorway.query(request).get("email", ""))
+        return page(self._doorway, request, "forgotten", email=self._doorway.query(request).get("email", ""))
 
     async def mail(self, request: Request) -> Reply:
         self._doorway.refuse_cross_site(request)
         form = await self._doorway.form(request)
         ctx = self._doorway.nobodys(request)
         try:
-            self._doorway.spend(ctx, _MAILS, "request_password_reset")
+            self._doorway.spend_as(ctx, "request_password_reset")
             sent = await ctx.write_hot(request_password_reset, read_form(form, AddressOnly, "email"))
         except Problem as problem:
-            return self._entrance.page(request, "forgotten", problem, email=form.get("email", ""))
-        return self._entrance.page(request, "forgotten-code", id=sent.id)
+            return page(self._doorway, request, "forgotten", problem, email=form.get("email", ""))
+        return page(self._doorway, request, "forgotten-code", id=sent.id)
 
     async def type_code(self, request: Request) -> Reply:
         self._doorway.refuse_cross_site(request)
@@ -57,8 +53,8 @@ class ResettingPages:
         try:
             await self._reset(self._doorway.nobodys(request), id, form)
         except Problem as problem:
-            return self._entrance.page(request, "forgotten-code", problem, id=id)
-        return self._entrance.page(request, "ready", told=_DONE)
+            return page(self._doorway, request, "forgotten-code", problem, id=id)
+        return page(self._doorway, request, "ready", told=_DONE)
 
     async def _use_link(self, request: Request, form: dict[str, str]) -> str:
         id, token = read_secret(form.get("secret", ""))
@@ -66,5 +62,5 @@ class ResettingPages:
         return _DONE
 
     async def _reset(self, ctx: Context, id: VerificationId, form: dict[str, str]) -> None:
-        self._doorway.spend(ctx, _TRIES, "reset_password")
+        self._doorway.spend_as(ctx, "reset_password")
         await reset_password(ctx, id, read_form(form, PasswordResetProof, "password", "code", "token"))

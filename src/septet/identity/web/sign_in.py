@@ -10,7 +10,6 @@ import msgspec
 from septet.core.context import Context
 from septet.core.doorway import Doorway
 from septet.core.errors import Problem
-from septet.core.limits import per_minute
 from septet.core.message import Reply, Request, Route
 from septet.identity import browser_sessions
 from septet.identity.browser_sessions import Browsing
@@ -26,10 +25,9 @@ from septet.identity.signing_in import check_password
 from septet.identity.types import AddressOnly, Credentials, SignInCode, VerificationId
 from septet.identity.web.entrance import Entrance
 from septet.identity.web.forms import own_path, read_form, read_json, see_other
+from septet.identity.web.pages import page
 from septet.identity.web.verification_ids import read_verification_id
 
-_TRIES = per_minute(30, by="address")
-_MAILS = per_minute(20, by="address")
 _SIGN_IN = "/identity/sign-in"
 
 
@@ -61,10 +59,10 @@ class SignInPages:
         form, ctx, onward = await self._posted(request)
         try:
             if form.get("by") == "code":
-                self._doorway.spend(ctx, _MAILS, "request_sign_in_code")
+                self._doorway.spend_as(ctx, "request_sign_in_code")
                 sent = await ctx.write_hot(send_code, read_form(form, AddressOnly, "email"))
-                return self._entrance.page(request, "sign-in-code", id=sent.id, onward=onward)
-            self._doorway.spend(ctx, _TRIES, "sign_in")
+                return page(self._doorway, request, "sign-in-code", id=sent.id, onward=onward)
+            self._doorway.spend_as(ctx, "sign_in")
             body = read_form(form, Credentials, "email", "password")
             entered = await check_password(ctx, body, SessionKind.BROWSER)
         except Problem as problem:
@@ -76,17 +74,17 @@ class SignInPages:
         form, ctx, onward = await self._posted(request)
         id: VerificationId = read_verification_id(form.get("id"))
         try:
-            self._doorway.spend(ctx, _TRIES, "sign_in_with_code")
+            self._doorway.spend_as(ctx, "sign_in_with_code")
             entered = await check_code(ctx, id, read_form(form, SignInCode, "code"), SessionKind.BROWSER)
         except Problem as problem:
-            return self._entrance.page(request, "sign-in-code", problem, id=id, onward=onward)
+            return page(self._doorway, request, "sign-in-code", problem, id=id, onward=onward)
         return await self._entrance.let_in(request, ctx, entered, onward)
 
     async def use_passkey(self, request: Request) -> Reply:
         """What a passkey signed; the script of the page fills it in."""
         form, ctx, onward = await self._posted(request)
         try:
-            self._doorway.spend(ctx, _TRIES, "sign_in_with_passkey")
+            self._doorway.spend_as(ctx, "sign_in_with_passkey")
             body = PasskeyProof(challenge=form.get("challenge", ""), credential=read_json(form.get("credential", "")))
             entered = await check_passkey(ctx, body, SessionKind.BROWSER)
         except Problem as problem:
@@ -97,7 +95,7 @@ class SignInPages:
         """The second factor. Where its challenge is used up, the first is to be proven again."""
         form, ctx, onward = await self._posted(request)
         try:
-            self._doorway.spend(ctx, _TRIES, "answer_second_factor")
+            self._doorway.spend_as(ctx, "answer_second_factor")
             body = read_form(form, SecondFactorProof, "challenge", "code", "recovery_code")
             if form.get("passkey"):
                 body = msgspec.structs.replace(body, passkey=read_json(form["passkey"]))
@@ -109,7 +107,7 @@ class SignInPages:
 
     async def show_sign_out(self, request: Request) -> Reply:
         here = await browser_sessions.present(await self._doorway.context(request))
-        return self._entrance.page(request, "sign-out", here=here)
+        return page(self._doorway, request, "sign-out", here=here)
 
     async def sign_out(self, request: Request) -> Reply:
         """End the session of this browser's cookie."""
@@ -138,7 +136,8 @@ class SignInPages:
         email: str,
     ) -> Reply:
         settings = ctx.settings(IdentitySettings)
-        return self._entrance.page(
+        return page(
+            self._doorway,
             request,
             "sign-in",
             problem,
